@@ -1,0 +1,25 @@
+# Shared compile options and the two helpers every folder uses.
+
+# Bits must not depend on the compiler's taste: no contraction, fma only where it is written (ARCHITECTURE.md, One answer).
+add_library(bh_options INTERFACE)
+target_include_directories(bh_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(bh_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
+if(BH_WERROR)
+  target_compile_options(bh_options INTERFACE -Werror)
+endif()
+if(BH_SANITIZE)
+  target_compile_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE})
+endif()
+
+# bh_library(NAME SOURCES ... [LINK ...] [TESTS ...]): one static library per folder; its tests go into bh_tests.
+function(bh_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;TESTS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC bh_options ${arg_LINK})
+  if(BH_BUILD_TESTS AND arg_TESTS)
+    list(TRANSFORM arg_TESTS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+    target_sources(bh_tests PRIVATE ${arg_TESTS})
+    target_link_libraries(bh_tests PRIVATE ${name})
+  endif()
+endfunction()

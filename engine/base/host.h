@@ -1,0 +1,30 @@
+// Facts about this machine: instruction sets the CPU has and the OS permits, usable cores, caches, memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace bh {
+
+struct CpuFeatures {
+  bool avx2 = false;         ///< with FMA and F16C, and ymm state enabled by the OS
+  bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
+  bool amx_int8 = false;     ///< hardware only; the kernel's permission is asked where it is used
+  bool neon_dotprod = false;
+};
+
+struct HostFacts {
+  std::string cpu_model;
+  std::string architecture;  ///< "x86_64", "aarch64"
+  std::string os;            ///< kernel name and release
+  CpuFeatures features;
+  int logical_cores = 0;
+  int usable_cores = 0;  ///< after affinity mask and cgroup quota
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  ///< 0 = unknown
+};
+
+/// Read once, then cached (immutable).
+const HostFacts& host_facts();
+
+}  // namespace bh

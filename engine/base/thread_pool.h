@@ -1,0 +1,49 @@
+// A persistent pool for many short parallel regions: dynamic chunks, a barrier that spins briefly, then yields, then
+// sleeps, so that a busy neighbour costs its share and never a collapse.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace bh {
+
+/// `threads()` counts the caller, which works too. One region at a time, started from one thread.
+class ThreadPool {
+ public:
+  /// 0 = usable_cores() (engine/base/host.h). More threads than usable cores are refused with Error(usage).
+  explicit ThreadPool(int threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls work(chunk, thread) for every chunk in [0, chunks), each once, on any thread; returns when all are done.
+  /// `work` must not throw. thread is in [0, threads()).
+  template <class Work>
+  void run(std::int64_t chunks, const Work& work) noexcept {
+    run_erased(chunks, [](const void* context, std::int64_t chunk, int thread) {
+      (*static_cast<const Work*>(context))(chunk, thread);
+    }, &work);
+  }
+
+ private:
+  using Function = void (*)(const void* context, std::int64_t chunk, int thread);
+
+  void run_erased(std::int64_t chunks, Function function, const void* context) noexcept;
+  void worker(int thread) noexcept;
+  void work_on_chunks(int thread) noexcept;
+
+  std::vector<std::thread> workers_;
+  Function function_ = nullptr;
+  const void* context_ = nullptr;
+  std::int64_t chunks_ = 0;
+  alignas(64) std::atomic<std::int64_t> next_chunk_{0};
+  alignas(64) std::atomic<std::uint32_t> epoch_{0};  ///< even while idle; a worker wakes when it changes
+  alignas(64) std::atomic<int> active_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace bh

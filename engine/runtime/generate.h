@@ -1,0 +1,47 @@
+// The generation loop: prefill, then sample and decode until a stop rule holds. Used by `run`, acceptance and perf.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/runtime/sampler.h"
+#include "engine/runtime/session.h"
+
+namespace bh::engine {
+
+enum class StopReason { eog, stop_text, max_tokens, context_full, cancelled };
+std::string_view to_string(StopReason reason) noexcept;
+
+struct GenerateOptions {
+  std::int32_t max_tokens = -1;  ///< -1 = until a stop rule or the context ends
+  std::int32_t n_batch = 0;
+  bool ignore_eog = false;
+  std::vector<std::string> stop_texts;  ///< ends before the first of these; the text is cut there
+  SamplingOptions sampling;
+};
+
+struct Generation {
+  std::vector<TokenId> ids;  ///< generated, without the prompt; an end-of-generation token is included as the last
+  std::string text;
+  StopReason stop_reason = StopReason::max_tokens;
+  std::string stop_detail;  ///< the stop text or the token's piece
+  std::int64_t prefill_ns = 0;
+  std::int64_t decode_ns = 0;              ///< of all steps after prefill
+  std::vector<std::int64_t> step_ns;       ///< one per decode step
+};
+
+/// Nanoseconds of a steady clock; passed in so that tests can fake it.
+using Clock = std::function<std::int64_t()>;
+Clock steady_clock();
+
+/// Called with complete UTF-8 as it appears; returning false cancels.
+using OnText = std::function<bool(std::string_view text)>;
+
+Generation generate(Session& session, std::span<const TokenId> prompt, const GenerateOptions& options,
+                    const OnText& on_text = {}, const Clock& clock = steady_clock());
+
+}  // namespace bh::engine
