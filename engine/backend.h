@@ -54,8 +54,8 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual const Model& model() const noexcept = 0;
-  virtual std::string describe() const = 0;      ///< "cpu, avx512_vnni, 2 threads"
-  virtual std::int32_t max_rows() const noexcept = 0;  ///< rows one step may hold
+  virtual std::string describe() const = 0;               ///< "cpu, avx512_vnni, 2 threads"
+  virtual std::int32_t max_rows() const noexcept = 0;     ///< rows one step may hold
   virtual std::size_t weight_bytes() const noexcept = 0;  ///< packed weights held on the device
   /// Throws Error(setup) where memory does not suffice.
   virtual std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) = 0;
@@ -82,15 +82,15 @@ class Backend {
 };
 
 struct BackendOptions {
-  int threads = 0;          ///< 0 = every usable core
-  std::string kernel;       ///< force the kernel rows of this ISA or name; empty = best usable
+  int threads = 0;     ///< 0 = every usable core
+  std::string kernel;  ///< force the kernel rows of this ISA or name; empty = best usable
   std::int32_t max_rows = 512;
 };
 
 /// A row of the device list (engine/backends.cpp).
 struct Device {
-  std::string_view name;                      ///< "cpu"
-  std::string (*why_unusable)();              ///< empty if usable here
+  std::string_view name;          ///< "cpu"
+  std::string (*why_unusable)();  ///< empty if usable here
   std::unique_ptr<Backend> (*load)(std::shared_ptr<const Model> model, const BackendOptions& options);
 };
 

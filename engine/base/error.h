@@ -34,7 +34,8 @@ template <class... Args>
 
 }  // namespace bh
 
-/// Checks an invariant of ours outside hot paths: throws Error(internal). Inside noexcept hot paths use BH_DEBUG_ASSERT.
+/// Checks an invariant of ours outside hot paths: throws Error(internal). Inside noexcept hot paths use
+/// BH_DEBUG_ASSERT.
 #define BH_ASSERT(expression) \
   ((expression) ? static_cast<void>(0) : ::bh::assertion_failed(#expression, __FILE__, __LINE__))
 

@@ -28,8 +28,7 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) fail(ErrorKind::setup, "cannot open {}: {}; check the path", path.string(), std::strerror(errno));
   struct stat info {};
-  if (::fstat(file.fd, &info) != 0)
-    fail(ErrorKind::setup, "cannot stat {}: {}", path.string(), std::strerror(errno));
+  if (::fstat(file.fd, &info) != 0) fail(ErrorKind::setup, "cannot stat {}: {}", path.string(), std::strerror(errno));
   if (!S_ISREG(info.st_mode))
     fail(ErrorKind::setup, "{} is not a regular file; give the path of a model file", path.string());
   if (info.st_size <= 0) fail(ErrorKind::setup, "{} is empty; the download may have failed", path.string());

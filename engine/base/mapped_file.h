@@ -11,8 +11,8 @@ namespace bh {
 /// A file that shrinks while it is mapped raises SIGBUS on access: harness/cli turns that into one line and exit 4.
 class MappedFile {
  public:
-  /// Throws Error(setup) unless `path` is a readable, non-empty regular file (a directory, FIFO or device is refused unread,
-  /// so nothing can hang).
+  /// Throws Error(setup) unless `path` is a readable, non-empty regular file (a directory, FIFO or device is refused
+  /// unread, so nothing can hang).
   static MappedFile open(const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;

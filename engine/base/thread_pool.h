@@ -12,7 +12,10 @@ namespace bh {
 /// `threads()` counts the caller, which works too. One region at a time, started from one thread.
 class ThreadPool {
  public:
-  /// 0 = usable_cores() (engine/base/host.h). More threads than usable cores are refused with Error(usage).
+  static constexpr int kMaxThreads = 1024;
+
+  /// 0 = the usable cores (engine/base/host.h). Throws Error(usage) above kMaxThreads. More threads than usable cores
+  /// work, since tests need them; callers that take the number from a user cap it (CpuBackend).
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -24,9 +27,12 @@ class ThreadPool {
   /// `work` must not throw. thread is in [0, threads()).
   template <class Work>
   void run(std::int64_t chunks, const Work& work) noexcept {
-    run_erased(chunks, [](const void* context, std::int64_t chunk, int thread) {
-      (*static_cast<const Work*>(context))(chunk, thread);
-    }, &work);
+    run_erased(
+        chunks,
+        [](const void* context, std::int64_t chunk, int thread) {
+          (*static_cast<const Work*>(context))(chunk, thread);
+        },
+        &work);
   }
 
  private:
@@ -41,8 +47,10 @@ class ThreadPool {
   const void* context_ = nullptr;
   std::int64_t chunks_ = 0;
   alignas(64) std::atomic<std::int64_t> next_chunk_{0};
-  alignas(64) std::atomic<std::uint32_t> epoch_{0};  ///< even while idle; a worker wakes when it changes
-  alignas(64) std::atomic<int> active_{0};
+  /// High half: region number, odd while the region is open. Low half: workers inside it. A worker that is not running
+  /// when a region opens may miss it: nobody waits for a thread that the machine has taken away.
+  alignas(64) std::atomic<std::uint64_t> region_{0};
+  alignas(64) std::atomic<std::uint32_t> wake_{0};  ///< changes when a region opens; workers sleep on it
   std::atomic<bool> stop_{false};
 };
 

@@ -43,7 +43,8 @@ const WeightFormat& weight_format(TensorType type) noexcept;
 std::string describe_type_id(std::uint32_t type_id);
 
 /// I2_S in its canonical layout (128 elements in 32 bytes on every CPU; formats: microsoft/BitNet, x86 ACT_PARALLEL).
-/// Element e = row * cols + col lives in byte 32 * (e / 128) + e % 32, bits 6 - 2 * (e % 128 / 32) and up; code = w + 1.
+/// Element e = row * cols + col lives in byte 32 * (e / 128) + e % 32, bits 6 - 2 * (e % 128 / 32) and up; code = w
+/// + 1.
 namespace i2_s {
 inline constexpr std::int64_t kBlock = 128;
 inline constexpr std::size_t kTail = 32;  ///< f32 scale at byte rows * cols / 4, then 28 bytes without meaning

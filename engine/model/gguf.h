@@ -1,5 +1,5 @@
-// GGUF v2 and v3 containers: header, typed keys, tensor list. Every read is bounds-checked with overflow-safe arithmetic.
-// Format: ggml's docs/gguf.md. Neighbours: gguf_writer.h writes them, load_gguf.cpp makes a Model of one.
+// GGUF v2 and v3 containers: header, typed keys, tensor list. Every read is bounds-checked with overflow-safe
+// arithmetic. Format: ggml's docs/gguf.md. Neighbours: gguf_writer.h writes them, load_gguf.cpp makes a Model of one.
 #pragma once
 
 #include <array>
@@ -18,7 +18,19 @@
 namespace bh::engine {
 
 enum class GgufType : std::uint32_t {
-  u8 = 0, i8 = 1, u16 = 2, i16 = 3, u32 = 4, i32 = 5, f32 = 6, boolean = 7, string = 8, array = 9, u64 = 10, i64 = 11, f64 = 12
+  u8 = 0,
+  i8 = 1,
+  u16 = 2,
+  i16 = 3,
+  u32 = 4,
+  i32 = 5,
+  f32 = 6,
+  boolean = 7,
+  string = 8,
+  array = 9,
+  u64 = 10,
+  i64 = 11,
+  f64 = 12
 };
 
 /// One key's value. Integers of every width are held as i64 or u64, floats as double; arrays of strings, integers,

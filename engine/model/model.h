@@ -39,8 +39,8 @@ struct Layer {
 
 /// What a file said about itself; for inspect, receipts and messages.
 struct ModelSource {
-  std::filesystem::path path;  ///< as given
-  std::string format;          ///< "GGUF v3", "SafeTensors (packed)", "SafeTensors (master)"
+  std::filesystem::path path;                ///< as given
+  std::string format;                        ///< "GGUF v3", "SafeTensors (packed)", "SafeTensors (master)"
   std::vector<std::filesystem::path> files;  ///< every file the model was read from
   std::uint64_t file_bytes = 0;
   std::vector<std::string> warnings;  ///< e.g. tokenizer.ggml.pre missing, K not a multiple of 128

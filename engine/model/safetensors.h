@@ -1,4 +1,5 @@
-// SafeTensors containers, single and sharded: header rules as the reference crate (huggingface/safetensors) checks them.
+// SafeTensors containers, single and sharded: header rules as the reference crate (huggingface/safetensors) checks
+// them.
 #pragma once
 
 #include <cstddef>

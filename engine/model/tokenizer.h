@@ -22,8 +22,8 @@ enum class TokenType : std::int32_t { normal = 1, unknown = 2, control = 3, user
 
 /// Everything a tokenizer is made of; what GGUF keys and tokenizer.json are both read into, and what synth writes.
 struct Vocabulary {
-  std::string model;        ///< "gpt2" (byte-level BPE) or "llama" (SPM)
-  std::string pre;          ///< "llama-bpe", "gpt-2", "default"; empty = the source names none (treated as default)
+  std::string model;  ///< "gpt2" (byte-level BPE) or "llama" (SPM)
+  std::string pre;    ///< "llama-bpe", "gpt-2", "default"; empty = the source names none (treated as default)
   std::vector<std::string> tokens;  ///< GPT-2 byte alphabet for BPE, U+2581 for spaces in SPM
   std::vector<float> scores;        ///< SPM; may be empty for BPE
   std::vector<TokenType> types;

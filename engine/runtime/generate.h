@@ -30,8 +30,8 @@ struct Generation {
   StopReason stop_reason = StopReason::max_tokens;
   std::string stop_detail;  ///< the stop text or the token's piece
   std::int64_t prefill_ns = 0;
-  std::int64_t decode_ns = 0;              ///< of all steps after prefill
-  std::vector<std::int64_t> step_ns;       ///< one per decode step
+  std::int64_t decode_ns = 0;         ///< of all steps after prefill
+  std::vector<std::int64_t> step_ns;  ///< one per decode step
 };
 
 /// Nanoseconds of a steady clock; passed in so that tests can fake it.

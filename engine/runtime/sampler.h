@@ -26,7 +26,8 @@ struct SamplingOptions {
 /// Throws Error(usage) naming the option that is out of range.
 void validate(const SamplingOptions& options);
 
-/// The chain: penalties -> top_k -> top_p -> min_p -> temperature -> softmax -> draw. Greedy skips all but the penalties.
+/// The chain: penalties -> top_k -> top_p -> min_p -> temperature -> softmax -> draw. Greedy skips all but the
+/// penalties.
 class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options);

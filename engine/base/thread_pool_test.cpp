@@ -1,0 +1,52 @@
+#include "engine/base/thread_pool.h"
+
+#include <atomic>
+#include <chrono>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "tests/support/catch.h"
+
+TEST_CASE("every chunk runs exactly once, whatever the number of threads") {
+  for (const int threads : {1, 2, 3, 7}) {
+    bh::ThreadPool pool(threads);
+    REQUIRE(pool.threads() == threads);
+    for (int region = 0; region < 500; ++region) {
+      const std::int64_t chunks = region % 17;
+      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(chunks));
+      std::atomic<bool> thread_in_range{true};
+      pool.run(chunks, [&](std::int64_t chunk, int thread) {
+        seen[static_cast<std::size_t>(chunk)].fetch_add(1);
+        if (thread < 0 || thread >= threads) thread_in_range = false;
+      });
+      for (const auto& count : seen) REQUIRE(count == 1);
+      REQUIRE(thread_in_range);
+    }
+  }
+}
+
+TEST_CASE("results written in a region are visible after it") {
+  bh::ThreadPool pool(3);
+  std::vector<std::int64_t> values(1000);
+  for (std::int64_t round = 1; round <= 200; ++round) {
+    pool.run(1000, [&](std::int64_t chunk, int) { values[static_cast<std::size_t>(chunk)] = chunk * round; });
+    std::int64_t sum = 0;
+    for (const auto value : values) sum += value;
+    REQUIRE(sum == round * 999 * 500);
+  }
+}
+
+TEST_CASE("a pool that slept wakes up again") {
+  bh::ThreadPool pool(2);
+  for (int i = 0; i < 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::atomic<int> done{0};
+    pool.run(64, [&](std::int64_t, int) { ++done; });
+    REQUIRE(done == 64);
+  }
+}
+
+TEST_CASE("absurd thread numbers are refused") {
+  REQUIRE_THROWS_AS(bh::ThreadPool(-1), bh::Error);
+  REQUIRE_THROWS_AS(bh::ThreadPool(100000), bh::Error);
+}
