@@ -19,6 +19,27 @@ namespace json = boost::json;
 /// `what` names the document in the Error(setup) it throws, with the byte offset.
 json::value parse_json(std::string_view text, std::string_view what);
 
+/// Receives a document piece by piece, for texts whose tree would be too large or whose shape is checked on the way.
+/// A handler may throw.
+class JsonVisitor {
+ public:
+  virtual ~JsonVisitor() = default;
+  virtual void begin_object() {}
+  virtual void end_object() {}
+  virtual void begin_array() {}
+  virtual void end_array() {}
+  virtual void key(std::string_view) {}
+  virtual void string_value(std::string_view) {}
+  virtual void int_value(std::int64_t) {}
+  virtual void uint_value(std::uint64_t) {}  ///< above the range of int64
+  virtual void double_value(double) {}
+  virtual void bool_value(bool) {}
+  virtual void null_value() {}
+};
+
+/// Parses as parse_json does, with the same refusals, into a visitor.
+void visit_json(std::string_view text, std::string_view what, JsonVisitor& visitor);
+
 /// Reads and parses a whole file (at most `max_bytes`). Throws Error(setup).
 json::value read_json_file(const std::string& path, std::size_t max_bytes = std::size_t{256} << 20);
 
