@@ -18,7 +18,7 @@ enum class TensorType : std::uint32_t { f32 = 0, f16 = 1, q8_0 = 8, q6_k = 14, b
 struct WeightFormat {
   TensorType type;
   std::string_view name;    ///< as the field writes it: "F16", "I2_S"
-  std::int64_t block_cols;  ///< cols must be a multiple of this
+  std::int64_t block_cols;  ///< cols must be a multiple of this (I2_S: 1, but rows * cols a multiple of 128)
   bool ternary;             ///< values are scale * {-1, 0, +1} with one scale for the tensor
 
   /// Bytes of a whole tensor, nullopt if the shape does not fit the format or overflows.
@@ -59,6 +59,8 @@ inline int code_at(const std::byte* bytes, std::int64_t element) noexcept {
 float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols);
 /// Packs codes (0, 1, 2), row-major [rows * cols], and the scale into dst[byte_size]; the tail is zeroed.
 void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte> dst);
+/// The first element of the first 128-block that holds the illegal code 3, -1 if there is none. Reads 32 bytes a step.
+std::int64_t find_illegal(std::span<const std::byte> bytes, std::int64_t elements) noexcept;
 }  // namespace i2_s
 
 }  // namespace bh::engine

@@ -1,0 +1,202 @@
+#include "engine/formats/formats.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/base/float_types.h"
+#include "tests/support/catch.h"
+
+namespace {
+
+using namespace bh::engine;
+
+std::vector<float> random_values(std::size_t n, float size) {
+  std::mt19937 random(7);
+  std::vector<float> values(n);
+  for (float& value : values) value = size * (static_cast<float>(random()) * 0x1p-31f - 1.0f);
+  return values;
+}
+
+std::vector<std::byte> encoded(const WeightFormat& format, const std::vector<float>& values, std::int64_t rows,
+                               std::int64_t cols) {
+  std::vector<std::byte> bytes(format.byte_size(rows, cols).value());
+  format.encode(values, rows, cols, bytes);
+  return bytes;
+}
+
+std::vector<float> decoded(const WeightFormat& format, const std::vector<std::byte>& bytes, std::int64_t rows,
+                           std::int64_t cols) {
+  std::vector<float> values(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t r = 0; r < rows; ++r)
+    format.decode_row(bytes, rows, cols, r,
+                      std::span(values).subspan(static_cast<std::size_t>(r * cols), static_cast<std::size_t>(cols)));
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("every weight format is in the list under its id and describes itself") {
+  std::uint32_t previous = 0;
+  for (const WeightFormat& format : weight_formats()) {
+    const auto id = static_cast<std::uint32_t>(format.type);
+    REQUIRE(id >= previous);
+    previous = id;
+    REQUIRE(find_weight_format(id) == &format);
+    REQUIRE(&weight_format(format.type) == &format);
+    REQUIRE(describe_type_id(id).find(format.name) == 0);
+  }
+  for (const auto type :
+       {TensorType::f32, TensorType::f16, TensorType::q8_0, TensorType::q6_k, TensorType::bf16, TensorType::i2_s})
+    REQUIRE(find_weight_format(static_cast<std::uint32_t>(type)) != nullptr);
+  REQUIRE(find_weight_format(2) == nullptr);
+}
+
+TEST_CASE("type ids are described by name and by the fork that defines them") {
+  REQUIRE(describe_type_id(2) == "Q4_0 (ggml)");
+  REQUIRE(describe_type_id(4).find("removed from ggml") != std::string::npos);
+  REQUIRE(describe_type_id(35) == "TQ2_0 (llama.cpp and bitnet.cpp)");
+  REQUIRE(describe_type_id(36).find("bitnet.cpp") != std::string::npos);
+  REQUIRE(describe_type_id(39).find("MXFP4") != std::string::npos);
+  REQUIRE(describe_type_id(39).find("TL2") != std::string::npos);
+  REQUIRE(describe_type_id(135) == "IQ2_BN (ik_llama.cpp)");
+  REQUIRE(describe_type_id(335) == "IQ2_BN_R4 (ik_llama.cpp)");
+  REQUIRE(describe_type_id(40).find("unknown") == 0);
+  REQUIRE(describe_type_id(0xffffffffu).find("unknown") == 0);
+}
+
+TEST_CASE("every format knows its size and refuses shapes it cannot hold") {
+  REQUIRE(weight_format(TensorType::f32).byte_size(3, 5) == 60u);
+  REQUIRE(weight_format(TensorType::f16).byte_size(128256, 2560) == 656670720u);
+  REQUIRE(weight_format(TensorType::q8_0).byte_size(2, 64) == 4u * 34);
+  REQUIRE(weight_format(TensorType::q6_k).byte_size(2, 512) == 4u * 210);
+  for (const WeightFormat& format : weight_formats()) {
+    REQUIRE(!format.byte_size(0, 256));
+    REQUIRE(!format.byte_size(-1, 256));
+    REQUIRE(!format.byte_size(256, -256));
+    REQUIRE(!format.byte_size(std::int64_t{1} << 40, std::int64_t{1} << 40));
+    if (format.block_cols > 1) REQUIRE(!format.byte_size(256, format.block_cols + 1));
+  }
+}
+
+TEST_CASE("float formats keep what they can hold to the bit") {
+  const std::vector<float> exact = {0.0f, -0.0f, 1.0f, -2.5f, 0.125f, 96.0f};
+  for (const auto type : {TensorType::f32, TensorType::f16, TensorType::bf16}) {
+    const WeightFormat& format = weight_format(type);
+    const auto back = decoded(format, encoded(format, exact, 2, 3), 2, 3);
+    REQUIRE(std::memcmp(back.data(), exact.data(), exact.size() * sizeof(float)) == 0);
+  }
+  const auto values = random_values(64, 3.0f);
+  REQUIRE(decoded(weight_format(TensorType::f32), encoded(weight_format(TensorType::f32), values, 2, 32), 2, 32) ==
+          values);
+  const auto halves =
+      decoded(weight_format(TensorType::f16), encoded(weight_format(TensorType::f16), values, 2, 32), 2, 32);
+  for (std::size_t i = 0; i < values.size(); ++i) REQUIRE(halves[i] == bh::half_to_float(bh::float_to_half(values[i])));
+}
+
+TEST_CASE("values that do not fit a format are refused") {
+  std::vector<float> values(256, 1.0f);
+  values[255] = 1e6f;
+  std::vector<std::byte> bytes(4096);
+  REQUIRE_THROWS_WITH(weight_format(TensorType::f16).encode(values, 2, 128, bytes),
+                      "1000000 at row 1, column 127 is too large for F16");
+  values[255] = std::numeric_limits<float>::max();
+  REQUIRE_THROWS_AS(weight_format(TensorType::bf16).encode(values, 1, 256, bytes), bh::Error);
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf(""), 1e30f}) {
+    values[255] = bad;
+    REQUIRE_THROWS_AS(weight_format(TensorType::q8_0).encode(values, 1, 256, bytes), bh::Error);
+    REQUIRE_THROWS_AS(weight_format(TensorType::q6_k).encode(values, 1, 256, bytes), bh::Error);
+  }
+}
+
+TEST_CASE("Q8_0 decodes to scale times byte") {
+  const WeightFormat& format = weight_format(TensorType::q8_0);
+  std::vector<std::byte> bytes(34);
+  const std::uint16_t d = 0x3800;  // 0.5
+  std::memcpy(bytes.data(), &d, 2);
+  for (int i = 0; i < 32; ++i) bytes[static_cast<std::size_t>(2 + i)] = static_cast<std::byte>(i * 8 - 128);
+  const auto values = decoded(format, bytes, 1, 32);
+  for (int i = 0; i < 32; ++i) REQUIRE(values[static_cast<std::size_t>(i)] == 0.5f * static_cast<float>(i * 8 - 128));
+}
+
+TEST_CASE("Q8_0 rounds half away from zero with the reciprocal of the f32 scale") {
+  std::vector<float> values(32);
+  values[0] = 127.0f;  // scale 1
+  values[1] = 0.5f;
+  values[2] = -1.5f;
+  values[3] = 2.4999f;
+  const auto back =
+      decoded(weight_format(TensorType::q8_0), encoded(weight_format(TensorType::q8_0), values, 1, 32), 1, 32);
+  REQUIRE(back[0] == 127.0f);
+  REQUIRE(back[1] == 1.0f);
+  REQUIRE(back[2] == -2.0f);
+  REQUIRE(back[3] == 2.0f);
+}
+
+TEST_CASE("Q6_K decodes each element from its nibble, its bit pair and its scale") {
+  // An independent statement of the layout: ggml's dequantize_row_q6_K, walking the block as that loop does.
+  std::mt19937 random(11);
+  std::vector<std::byte> bytes(210);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  const std::uint16_t d_bits = 0x2e66;
+  std::memcpy(bytes.data() + 208, &d_bits, 2);
+  const auto at = [&](std::size_t i) { return std::to_integer<int>(bytes[i]); };
+  const float d = bh::half_to_float(d_bits);
+  std::vector<float> expected(256);
+  for (std::size_t n = 0; n < 2; ++n) {
+    const std::size_t ql = 64 * n, qh = 128 + 32 * n, sc = 192 + 8 * n;
+    for (std::size_t l = 0; l < 32; ++l) {
+      const int q[4] = {((at(ql + l) & 0xf) | (((at(qh + l) >> 0) & 3) << 4)) - 32,
+                        ((at(ql + l + 32) & 0xf) | (((at(qh + l) >> 2) & 3) << 4)) - 32,
+                        ((at(ql + l) >> 4) | (((at(qh + l) >> 4) & 3) << 4)) - 32,
+                        ((at(ql + l + 32) >> 4) | (((at(qh + l) >> 6) & 3) << 4)) - 32};
+      for (std::size_t g = 0; g < 4; ++g) {
+        const auto scale = static_cast<std::int8_t>(at(sc + l / 16 + 2 * g));
+        const float dl = d * static_cast<float>(scale);
+        expected[128 * n + l + 32 * g] = dl * static_cast<float>(q[g]);
+      }
+    }
+  }
+  REQUIRE(decoded(weight_format(TensorType::q6_k), bytes, 1, 256) == expected);
+}
+
+TEST_CASE("quantized formats stay within half a step of what was encoded") {
+  const auto values = random_values(4 * 512, 0.8f);
+  const auto q8 =
+      decoded(weight_format(TensorType::q8_0), encoded(weight_format(TensorType::q8_0), values, 4, 512), 4, 512);
+  const auto q6 =
+      decoded(weight_format(TensorType::q6_k), encoded(weight_format(TensorType::q6_k), values, 4, 512), 4, 512);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    REQUIRE(std::fabs(q8[i] - values[i]) <= 0.8f / 127 * 0.54f);  // half a step, and the scale rounded to f16
+    REQUIRE(std::fabs(q6[i] - values[i]) <= 0.8f / 32 * 1.05f);   // the far side of the range is 31 steps, not 32
+  }
+  const std::vector<float> zeros(256);
+  REQUIRE(decoded(weight_format(TensorType::q6_k), encoded(weight_format(TensorType::q6_k), zeros, 1, 256), 1, 256) ==
+          zeros);
+  REQUIRE(decoded(weight_format(TensorType::q8_0), encoded(weight_format(TensorType::q8_0), zeros, 1, 256), 1, 256) ==
+          zeros);
+}
+
+TEST_CASE("check finds values that are not finite in every format that can hold them") {
+  std::vector<float> values(512, 1.0f);
+  for (const auto type : {TensorType::f32, TensorType::f16, TensorType::bf16}) {
+    const WeightFormat& format = weight_format(type);
+    auto bytes = encoded(format, values, 2, 256);
+    REQUIRE(format.check(bytes, 2, 256).empty());
+    const std::size_t width = bytes.size() / 512;
+    for (std::size_t i = 0; i < width; ++i) bytes[300 * width + i] = std::byte{0xff};  // NaN
+    REQUIRE(format.check(bytes, 2, 256).find("at row 1, column 44") != std::string::npos);
+  }
+  for (const auto& [type, scale_at, row] : {std::tuple{TensorType::q8_0, std::size_t{34 * 9}, "row 1, column 32"},
+                                            {TensorType::q6_k, std::size_t{418}, "row 1, column 0"}}) {
+    const WeightFormat& format = weight_format(type);
+    auto bytes = encoded(format, values, 2, 256);
+    REQUIRE(format.check(bytes, 2, 256).empty());
+    bytes[scale_at] = std::byte{0x00};
+    bytes[scale_at + 1] = std::byte{0x7c};  // infinity
+    REQUIRE(format.check(bytes, 2, 256).find(row) != std::string::npos);
+  }
+}

@@ -1,0 +1,108 @@
+// I2_S, the ternary format of microsoft/BitNet, in the layout of every published file. Neighbour: engine/model/
+// i2s_layout.h, which looks for files in its other layouts.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/formats/families.h"
+
+namespace bh::engine {
+namespace {
+
+constexpr std::int64_t kLane = 32;  ///< elements (and bytes) between two lanes of a block
+constexpr std::size_t kBlockBytes = 32;
+
+std::optional<std::uint64_t> byte_size(std::int64_t rows, std::int64_t cols) {
+  const auto elements = block_byte_size(rows, cols, 1, 1);
+  if (!elements || *elements % i2_s::kBlock != 0) return std::nullopt;
+  return *elements / 4 + i2_s::kTail;
+}
+
+void decode_row(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols, std::int64_t row,
+                std::span<float> dst) {
+  const float s = i2_s::scale(bytes, rows, cols);
+  const float values[4] = {-s, 0.0f, s, 0.0f};  // code 3 is illegal; the reference, too, decodes it as 0
+  for (std::int64_t c = 0; c < cols;) {         // runs of one lane; a row may begin anywhere in a block
+    const std::int64_t e = row * cols + c;
+    const std::int64_t run = std::min(kLane - e % kLane, cols - c);
+    const auto shift = static_cast<unsigned>(6 - 2 * (e % i2_s::kBlock / kLane));
+    const std::byte* src = bytes.data() + kLane * (e / i2_s::kBlock) + e % kLane;
+    for (std::int64_t i = 0; i < run; ++i)
+      dst[static_cast<std::size_t>(c + i)] = values[(std::to_integer<unsigned>(src[i]) >> shift) & 3u];
+    c += run;
+  }
+}
+
+void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::span<std::byte> dst) {
+  float scale = 0;
+  for (const float value : src) scale = std::max(scale, std::fabs(value));
+  if (scale == 0) scale = 1;  // all zero: any scale does, and it must be above 0
+  std::vector<std::uint8_t> codes(src.size());
+  for (std::size_t i = 0; i < src.size(); ++i) {
+    if (src[i] != 0 && std::fabs(src[i]) != scale)
+      fail(ErrorKind::usage, "I2_S holds -s, 0 and s only: {} at {} is neither 0 nor +-{}", src[i],
+           place_of(static_cast<std::int64_t>(i), cols), scale);
+    codes[i] = src[i] == 0 ? 1 : src[i] < 0 ? 0 : 2;
+  }
+  i2_s::pack(codes, scale, dst);
+}
+
+std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
+  const float s = i2_s::scale(bytes, rows, cols);
+  if (!std::isfinite(s) || s <= 0) return fmt::format("scale {} (must be finite and above 0)", s);
+  const std::int64_t illegal = i2_s::find_illegal(bytes, rows * cols);
+  if (illegal >= 0) return fmt::format("illegal 2-bit code 3 at {}", place_of(illegal, cols));
+  return {};
+}
+
+std::int64_t first_illegal_of_block(std::span<const std::byte> bytes, std::int64_t block) {
+  for (std::int64_t e = block * i2_s::kBlock; e < (block + 1) * i2_s::kBlock; ++e)
+    if (i2_s::code_at(bytes.data(), e) == 3) return e;
+  return -1;
+}
+
+}  // namespace
+
+namespace i2_s {
+
+float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
+  float value = 0;
+  std::memcpy(&value, bytes.data() + rows * cols / 4, sizeof value);
+  return value;
+}
+
+void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte> dst) {
+  if (codes.size() % kBlock != 0)
+    fail(ErrorKind::usage, "I2_S holds whole blocks of {} values, not {} values", kBlock, codes.size());
+  BH_ASSERT(dst.size() == codes.size() / 4 + kTail);
+  for (std::size_t block = 0; block < codes.size() / kBlock; ++block) {
+    const std::uint8_t* src = codes.data() + block * kBlock;
+    for (std::size_t p = 0; p < kBlockBytes; ++p)
+      dst[block * kBlockBytes + p] =
+          static_cast<std::byte>(src[p] << 6 | src[p + 32] << 4 | src[p + 64] << 2 | src[p + 96]);
+  }
+  std::memset(dst.data() + codes.size() / 4, 0, kTail);
+  std::memcpy(dst.data() + codes.size() / 4, &scale, sizeof scale);
+}
+
+std::int64_t find_illegal(std::span<const std::byte> bytes, std::int64_t elements) noexcept {
+  const std::byte* data = bytes.data();
+  for (std::int64_t block = 0; block < elements / kBlock; ++block, data += kBlockBytes) {
+    std::uint64_t words[4];
+    std::memcpy(words, data, sizeof words);
+    std::uint64_t both_bits = 0;  // low bit of a code set where its two bits are
+    for (const std::uint64_t word : words) both_bits |= word & (word >> 1);
+    if ((both_bits & 0x5555555555555555u) != 0) return first_illegal_of_block(bytes, block);
+  }
+  return -1;
+}
+
+}  // namespace i2_s
+
+WeightFormat i2_s_format() noexcept {
+  return {TensorType::i2_s, "I2_S", 1, true, byte_size, decode_row, encode, check};
+}
+
+}  // namespace bh::engine

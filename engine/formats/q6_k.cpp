@@ -1,0 +1,116 @@
+// Q6_K: blocks of 256 values of 6 bits with sixteen 8-bit scales and one f16 scale over them (ggml's block_q6_K).
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/base/error.h"
+#include "engine/base/float_types.h"
+#include "engine/formats/families.h"
+
+namespace bh::engine {
+namespace {
+
+constexpr std::int64_t kCols = 256;
+constexpr std::size_t kGroup = 16;  ///< values that share a scale
+
+struct Block {
+  std::uint8_t ql[kCols / 2];
+  std::uint8_t qh[kCols / 4];
+  std::int8_t scales[kCols / kGroup];
+  std::uint16_t d;
+};
+static_assert(sizeof(Block) == 210);
+
+Block block_at(std::span<const std::byte> bytes, std::int64_t index) {
+  Block block;
+  std::memcpy(&block, bytes.data() + static_cast<std::size_t>(index) * sizeof block, sizeof block);
+  return block;
+}
+
+std::optional<std::uint64_t> byte_size(std::int64_t rows, std::int64_t cols) {
+  return block_byte_size(rows, cols, kCols, sizeof(Block));
+}
+
+/// Where element e (0 .. 255) of a block keeps its low nibble and its high pair of bits.
+struct Place {
+  std::size_t low, high;
+  unsigned low_shift, high_shift;
+};
+
+Place place_in_block(std::size_t e) {
+  const std::size_t half = e / 128;
+  const std::size_t group = e % 128 / 32;
+  const std::size_t lane = e % 32;
+  return {64 * half + 32 * (group % 2) + lane, 32 * half + lane, group < 2 ? 0u : 4u, static_cast<unsigned>(2 * group)};
+}
+
+void decode_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
+                std::span<float> dst) {
+  const std::int64_t blocks = cols / kCols;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const Block block = block_at(bytes, row * blocks + b);
+    const float d = half_to_float(block.d);
+    for (std::size_t e = 0; e < kCols; ++e) {
+      const Place at = place_in_block(e);
+      const int q = ((block.ql[at.low] >> at.low_shift) & 15) | (((block.qh[at.high] >> at.high_shift) & 3) << 4);
+      const float dl = d * static_cast<float>(block.scales[e / kGroup]);  // this product first, as the reference does
+      dst[static_cast<std::size_t>(b * kCols) + e] = dl * static_cast<float>(q - 32);
+    }
+  }
+}
+
+/// A plain quantizer: each group's largest value goes to -32, without ggml's iterative search for better scales.
+Block encode_block(std::span<const float> values) {
+  float group_scale[kCols / kGroup] = {};
+  float largest = 0;
+  for (std::size_t g = 0; g < kCols / kGroup; ++g) {
+    for (const float value : values.subspan(g * kGroup, kGroup))
+      if (std::fabs(value) > std::fabs(group_scale[g])) group_scale[g] = value;
+    group_scale[g] /= -32.0f;
+    if (std::fabs(group_scale[g]) > std::fabs(largest)) largest = group_scale[g];
+  }
+  Block block{};
+  block.d = float_to_half(largest / -128.0f);
+  const float d = half_to_float(block.d);
+  for (std::size_t g = 0; g < kCols / kGroup; ++g) {
+    const float scale = d == 0 ? 0.0f : std::clamp(std::nearbyint(group_scale[g] / d), -128.0f, 127.0f);
+    block.scales[g] = static_cast<std::int8_t>(scale);
+    const float dl = d * scale;
+    for (std::size_t e = g * kGroup; e < (g + 1) * kGroup; ++e) {
+      const float level = dl == 0 ? 0.0f : std::clamp(std::nearbyint(values[e] / dl), -32.0f, 31.0f);
+      const auto q = static_cast<unsigned>(static_cast<int>(level) + 32);
+      const Place at = place_in_block(e);
+      block.ql[at.low] = static_cast<std::uint8_t>(block.ql[at.low] | ((q & 15u) << at.low_shift));
+      block.qh[at.high] = static_cast<std::uint8_t>(block.qh[at.high] | ((q >> 4) << at.high_shift));
+    }
+  }
+  return block;
+}
+
+void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::span<std::byte> dst) {
+  for (std::size_t b = 0; b < src.size() / kCols; ++b) {
+    const auto values = src.subspan(b * kCols, kCols);
+    const bool finite = std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+    const Block block = encode_block(values);
+    if (!finite || !std::isfinite(half_to_float(block.d)))
+      fail(ErrorKind::usage, "the block at {} holds values too large for Q6_K",
+           place_of(static_cast<std::int64_t>(b) * kCols, cols));
+    std::memcpy(dst.data() + b * sizeof block, &block, sizeof block);
+  }
+}
+
+std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
+  for (std::int64_t b = 0; b < rows * (cols / kCols); ++b) {
+    const float d = half_to_float(block_at(bytes, b).d);
+    if (!std::isfinite(d)) return fmt::format("block scale {} at {}", d, place_of(b * kCols, cols));
+  }
+  return {};
+}
+
+}  // namespace
+
+WeightFormat q6_k_format() noexcept {
+  return {TensorType::q6_k, "Q6_K", kCols, false, byte_size, decode_row, encode, check};
+}
+
+}  // namespace bh::engine
