@@ -17,8 +17,26 @@ die() {
 # Prints the script's own opening comment, so that --help and the file cannot disagree.
 show_help() { sed -n '2,${ /^#/!q; s/^# \{0,1\}//p }' "$root/scripts/$self"; }
 
-# Installs what is missing, unless the caller's environment says that it is taken care of.
-prepare() { [[ ${BITHARNESS_SKIP_SETUP:-} == 1 ]] || "$root/scripts/setup"; }
+# The files that are or may become part of the tree, under $root: what git tracks or does not ignore.
+tracked() { git ls-files --cached --others --exclude-standard --deduplicate -- "$@"; }
+cxx_files() { tracked '*.h' '*.cpp' '*.cu' '*.cuh'; }
+
+# install_packages PACKAGE...: with apt-get, as root or through sudo; fetches the package lists only where it cannot do with
+# the ones that are there. apt's words go to $apt_log. Options for `apt-get install` may be given in the array apt_options.
+install_packages() {
+  local -a as_root=()
+  command -v apt-get >/dev/null || return 1
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || return 1
+    as_root=(sudo)
+  fi
+  local -a apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+  local -a install=("${apt[@]}" install --no-install-recommends "${apt_options[@]}" "$@")
+  "${install[@]}" >"$apt_log" 2>&1 </dev/null && return
+  "${apt[@]}" update >"$apt_log" 2>&1 </dev/null && "${install[@]}" >>"$apt_log" 2>&1 </dev/null
+}
+apt_log=/dev/null
+apt_options=()
 
 # configure_and_build PRESET [TARGET...]: silent where nothing changed, else one progress line on stderr. What the tools
 # said is in build/PRESET.log, and its end is shown when they fail.
@@ -31,13 +49,19 @@ configure_and_build() {
   # One build of a directory at a time: a second caller waits, then finds nothing left to do.
   exec {lock}>"$root/build/$preset.lock"
   flock "$lock"
-  if [[ ! -f $dir/build.ninja ]]; then
-    command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
-    (cd "$root" && cmake --preset "$preset") >"$log" 2>&1 || build_failed "configure" "$preset" "$log"
-  fi
+  configure "$preset"
   NINJA_STATUS='[%f/%t] ' cmake --build "$dir" "${targets[@]}" 2>&1 | show_progress "$preset" "$log" "$start" ||
     build_failed "build" "$preset" "$log"
   exec {lock}>&-
+}
+
+# Ninja runs CMake again by itself where a CMakeLists.txt changed.
+configure() {
+  local log="$root/build/$1.log"
+  [[ ! -f $root/build/$1/build.ninja ]] || return 0
+  mkdir -p "$root/build"
+  if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  (cd "$root" && cmake --preset "$1") >"$log" 2>&1 || build_failed "configure" "$1" "$log"
 }
 
 # Copies ninja's output to the log and sums it up: one line, rewritten on a terminal, printed once elsewhere.
