@@ -1,0 +1,36 @@
+// Writes a file all or nothing: into a temporary file beside it, then fsync and rename.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace bh {
+
+/// Whatever goes wrong before commit() returns, an old file of that name stays whole and no temporary one is left.
+class AtomicFile {
+ public:
+  /// Throws Error(setup) where the folder cannot be written or `path` names something that is not a regular file.
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Throws Error(setup) where the bytes do not fit on the disk.
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  std::uint64_t bytes_written() const noexcept { return written_; }
+
+  /// Makes the file durable and visible under its name. Throws Error(setup).
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int fd_ = -1;
+  std::uint64_t written_ = 0;
+};
+
+}  // namespace bh
