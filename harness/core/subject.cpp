@@ -1,0 +1,15 @@
+#include "harness/core/subject.h"
+
+namespace bh::harness {
+
+json::object to_json(const SubjectInfo& info) {
+  json::array kernels;
+  for (const auto& kernel : info.kernels) {
+    kernels.push_back(json::object{{"name", kernel.name}, {"count", kernel.count}});
+  }
+  return json::object{{"name", info.name},       {"mock", info.mock},         {"version", info.version},
+                      {"backend", info.backend}, {"numerics", info.numerics}, {"model_path", info.model_path.string()},
+                      {"n_vocab", info.n_vocab}, {"n_ctx", info.n_ctx},       {"kernels", std::move(kernels)}};
+}
+
+}  // namespace bh::harness
