@@ -82,9 +82,10 @@ class Backend {
 };
 
 struct BackendOptions {
-  int threads = 0;     ///< 0 = every usable core
+  int threads = 0;     ///< 0 = every usable core; more than those are not started unless oversubscribe is set
   std::string kernel;  ///< force the kernel rows of this ISA or name; empty = best usable
   std::int32_t max_rows = 512;
+  bool oversubscribe = false;  ///< for tests: as many threads as asked for, whatever the machine
 };
 
 /// A row of the device list (engine/backends.cpp).

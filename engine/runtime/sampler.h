@@ -37,6 +37,9 @@ class Sampler {
   void accept(TokenId token);
 
  private:
+  std::vector<float> penalised(std::span<const float> logits) const;
+  TokenId draw(std::span<const float> logits);
+
   SamplingOptions options_;
   std::mt19937_64 random_;
   std::vector<TokenId> history_;

@@ -9,6 +9,9 @@
 
 namespace bh::engine {
 
+enum class Wanted { none, last, all };  ///< whose logits a step computes
+struct BatchItem;
+
 class Session {
  public:
   /// `n_ctx` 0 = the model's own context. The backend must outlive the session. Throws Error(setup) on no memory.
@@ -32,7 +35,11 @@ class Session {
   std::vector<float> eval_all(std::span<const TokenId> tokens, std::int32_t n_batch = 0);
 
  private:
-  friend struct Batch;
+  friend void forward(Backend& backend, std::span<const BatchItem> items);
+
+  void check(std::span<const TokenId> tokens) const;
+  void evaluate_step(std::span<const TokenId> tokens, Wanted wanted);
+
   Backend* backend_;
   Numerics numerics_;
   std::unique_ptr<KvCache> cache_;
@@ -43,11 +50,11 @@ class Session {
 struct BatchItem {
   Session* session = nullptr;
   std::span<const TokenId> tokens;
-  bool all_logits = false;  ///< else only the last token's
+  Wanted wanted = Wanted::last;
 };
 
-/// Runs one step over several sessions; logits come in the order of items and tokens, from backend.logits().
-/// The sum of tokens must not exceed backend.max_rows(). Advances each session.
+/// The forward pass: one step over several sessions. Logits come in the order of items and tokens, from
+/// backend.logits(). The sum of tokens must lie in 1 .. backend.max_rows(). Advances each session.
 void forward(Backend& backend, std::span<const BatchItem> items);
 
 }  // namespace bh::engine

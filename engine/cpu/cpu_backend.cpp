@@ -1,0 +1,414 @@
+#include "engine/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/base/error.h"
+#include "engine/base/float_types.h"
+#include "engine/base/host.h"
+#include "engine/cpu/cpu_reference.h"
+
+namespace bh::engine {
+namespace {
+
+constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a time: large enough to stream
+constexpr std::int64_t kTokenTile = 32;         // tokens whose sums stay in L1 while a chunk is multiplied
+constexpr std::int64_t kMaxChunkGroups = 64, kMaxChunkRows = 512;
+
+std::vector<float> padded(const std::vector<float>& values) {
+  std::vector<float> result(static_cast<std::size_t>(round_up(static_cast<std::int64_t>(values.size()), kPad)));
+  std::copy(values.begin(), values.end(), result.begin());
+  return result;
+}
+
+std::int64_t chunk_groups(const PackedTernary& matrix) {
+  const std::int64_t groups = std::clamp<std::int64_t>(kChunkBytes / matrix.group_bytes(), 1, kMaxChunkGroups);
+  return groups > 1 ? groups / 2 * 2 : 1;  // kernels take groups in pairs
+}
+
+std::int64_t row_bytes(const Matrix& matrix) { return static_cast<std::int64_t>(matrix.bytes.size()) / matrix.rows; }
+
+std::int64_t chunk_rows(const Matrix& matrix) {
+  return std::clamp<std::int64_t>(kChunkBytes / row_bytes(matrix), 1, kMaxChunkRows);
+}
+
+int threads_for(const BackendOptions& options) {
+  if (options.oversubscribe || options.threads == 0) return options.threads;
+  return std::min(options.threads, host_facts().usable_cores);
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions& options)
+    : model_(std::move(model)),
+      kernels_(bind_kernels(options.kernel)),
+      pool_(threads_for(options)),
+      max_rows_(std::max(1, options.max_rows)),
+      attention_scale_(1.0f / std::sqrt(static_cast<float>(model_->config.head_dim))) {
+  const Config& config = model_->config;
+  const auto take = [this](const Matrix& matrix) -> CpuMatrix {
+    if (!matrix.format->ternary) {
+      weight_bytes_ += matrix.bytes.size();
+      return matrix;
+    }
+    PackedTernary packed = pack_ternary(matrix, pool_);
+    weight_bytes_ += packed.weights.size();
+    return packed;
+  };
+  for (const Layer& layer : model_->layers) {
+    layers_.push_back({padded(layer.attn_norm), padded(layer.attn_sub_norm), padded(layer.ffn_norm),
+                       padded(layer.ffn_sub_norm), take(layer.q), take(layer.k), take(layer.v), take(layer.o),
+                       take(layer.gate), take(layer.up), take(layer.down)});
+  }
+  output_norm_ = padded(model_->output_norm);
+  weight_bytes_ += model_->token_embd.bytes.size() + (model_->tied_output ? 0 : model_->output.bytes.size());
+
+  const std::int64_t rows = max_rows_, widest = std::max({config.n_embd, config.q_dim(), config.n_ff});
+  x_ = RowBuffer(rows, config.n_embd);
+  h_ = RowBuffer(rows, widest);
+  q_ = RowBuffer(rows, config.q_dim());
+  k_ = RowBuffer(rows, config.kv_dim());
+  v_ = RowBuffer(rows, config.kv_dim());
+  attention_ = RowBuffer(rows, config.q_dim());
+  gate_ = RowBuffer(rows, config.n_ff);
+  up_ = RowBuffer(rows, config.n_ff);
+  z_ = RowBuffer(rows, config.n_ff);
+  code_stride_ = h_.stride;
+  codes_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(rows * code_stride_));
+  activation_scale_.resize(static_cast<std::size_t>(rows));
+  code_sum_.resize(static_cast<std::size_t>(rows));
+  sums_ = AlignedBuffer<std::int32_t>(
+      static_cast<std::size_t>(pool_.threads() * kMaxChunkGroups * kTokenTile * kGroupRows));
+}
+
+std::string CpuBackend::describe() const {
+  return fmt::format("cpu, {}, {} thread{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s");
+}
+
+std::unique_ptr<KvCache> CpuBackend::make_cache(std::int32_t n_ctx, Numerics numerics) {
+  try {
+    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorKind::setup, "not enough memory for a KV cache of {} tokens; ask for a smaller context (-c)", n_ctx);
+  }
+}
+
+void CpuBackend::begin(std::span<const StepRow> rows) {
+  BH_ASSERT(!rows.empty() && rows.size() <= static_cast<std::size_t>(max_rows_));
+  rows_.assign(rows.begin(), rows.end());
+  n_rows_ = static_cast<std::int64_t>(rows.size());
+  numerics_ = static_cast<const CpuKvCache*>(rows[0].cache)->numerics();
+  std::int64_t longest = 0;
+  for (const StepRow& row : rows) {
+    const auto& cache = *static_cast<const CpuKvCache*>(row.cache);
+    BH_ASSERT(cache.numerics() == numerics_);
+    BH_ASSERT(row.position >= 0 && row.position < cache.n_ctx());
+    longest = std::max<std::int64_t>(longest, row.position + 1);
+  }
+  const std::int64_t stride = std::max(
+      2 * partial_floats(), 2 * round_up(longest, kPad) + 2 * round_up(std::max(model_->config.head_dim, 1), kPad));
+  if (stride > scratch_stride_) {
+    scratch_stride_ = round_up(stride, 1024);
+    scratch_ = AlignedBuffer<float>(static_cast<std::size_t>(pool_.threads() * scratch_stride_));
+  }
+}
+
+template <class Work>
+void CpuBackend::for_each_row(const Work& work) {
+  pool_.run(n_rows_, [&](std::int64_t row, int) { work(row); });
+}
+
+void CpuBackend::embed() {
+  const Matrix& table = model_->token_embd;
+  for_each_row([&](std::int64_t row) {
+    table.format->decode_row(table.bytes, table.rows, table.cols, rows_[static_cast<std::size_t>(row)].token,
+                             {x_.row(row), static_cast<std::size_t>(table.cols)});
+  });
+  tap("embd", -1, x_, table.cols);
+}
+
+void CpuBackend::norm_row(const float* x, const std::vector<float>& weight, std::int64_t n, float* y) noexcept {
+  if (reference()) {
+    reference_rms_norm(x, weight.data(), n, model_->config.rms_eps, y);
+  } else {
+    kernels_.floats->rms_norm(x, weight.data(), n, model_->config.rms_eps, y);
+  }
+  count(reference() ? kReferenceNorm : kNorm, 1);
+}
+
+void CpuBackend::quantize_row(std::int64_t row, const float* x, std::int64_t n) noexcept {
+  kernels_.floats->quantize(x, round_up(n, kPad), codes_.data() + row * code_stride_,
+                            &activation_scale_[static_cast<std::size_t>(row)],
+                            &code_sum_[static_cast<std::size_t>(row)]);
+  count(kQuantize, 1);
+}
+
+void CpuBackend::prepare_input(const RowBuffer& x, const std::vector<float>& norm, std::int64_t n,
+                               const CpuMatrix& consumer) {
+  const auto* dense = std::get_if<Matrix>(&consumer);
+  const bool round_to_half = dense != nullptr && rounds_input_to_half(*dense);
+  const bool copy = norm.empty() && round_to_half;
+  for_each_row([&](std::int64_t row) {
+    const float* values = x.row(row);
+    if (!norm.empty()) norm_row(values, norm, n, h_.row(row));
+    if (copy) std::copy_n(values, x.stride, h_.row(row));
+    if (round_to_half) round_row_to_half(h_.row(row), n);
+    if (dense == nullptr) quantize_row(row, norm.empty() ? values : h_.row(row), n);
+  });
+  input_ = norm.empty() && !copy ? &x : &h_;
+}
+
+void CpuBackend::multiply(std::span<const Product> products) {
+  // Chunks of all products form one region: one barrier, however many matrices share the input.
+  std::array<std::int64_t, 4> first_chunk{};
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const CpuMatrix& matrix = *products[i].matrix;
+    const auto* ternary = std::get_if<PackedTernary>(&matrix);
+    const auto* dense = std::get_if<Matrix>(&matrix);
+    const std::int64_t per_chunk = ternary ? chunk_groups(*ternary) : chunk_rows(*dense);
+    const std::int64_t units = ternary ? ternary->groups : dense->rows;
+    first_chunk[i + 1] = first_chunk[i] + round_up(units, per_chunk) / per_chunk;
+    count(ternary ? kTernary : dense_counter(dense->format->type), n_rows_);
+  }
+  pool_.run(first_chunk[products.size()], [&](std::int64_t chunk, int thread) {
+    std::size_t i = 0;
+    while (chunk >= first_chunk[i + 1]) ++i;
+    const Product& product = products[i];
+    const std::int64_t index = chunk - first_chunk[i];
+    if (const auto* ternary = std::get_if<PackedTernary>(product.matrix)) {
+      const std::int64_t per_chunk = chunk_groups(*ternary), first = index * per_chunk;
+      multiply_ternary(*ternary, product, first, std::min(per_chunk, ternary->groups - first), thread);
+    } else {
+      const auto& dense = std::get<Matrix>(*product.matrix);
+      const std::int64_t per_chunk = chunk_rows(dense), first = index * per_chunk;
+      const std::int64_t rows = std::min(per_chunk, dense.rows - first);
+      if (!product.accumulate) {
+        multiply_dense(dense, first, rows, input_->row(0), input_->stride, n_rows_, product.y->row(0) + first,
+                       product.y->stride);
+        return;
+      }
+      // The residual is added to the finished product, as for ternary matrices.
+      for (std::int64_t token = 0; token < n_rows_; ++token) {
+        float finished[kMaxChunkRows];
+        multiply_dense(dense, first, rows, input_->row(token), input_->stride, 1, finished, rows);
+        for (std::int64_t r = 0; r < rows; ++r) product.y->row(token)[first + r] += finished[r];
+      }
+    }
+  });
+}
+
+void CpuBackend::multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group,
+                                  std::int64_t groups, int thread) noexcept {
+  std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
+  for (std::int64_t token = 0; token < n_rows_; token += kTokenTile) {
+    const std::int64_t tokens = std::min(kTokenTile, n_rows_ - token);
+    kernels_.ternary({matrix.weights.data() + group * matrix.group_bytes(), groups, matrix.steps,
+                      codes_.data() + token * code_stride_, code_stride_, tokens, sums});
+    kernels_.floats->scale_sums({sums, groups, tokens, activation_scale_.data() + token, code_sum_.data() + token,
+                                 matrix.scale, matrix.post_scale, product.accumulate,
+                                 product.y->row(token) + group * kGroupRows, product.y->stride});
+  }
+}
+
+bool CpuBackend::rounds_input_to_half(const Matrix& matrix) const noexcept {
+  return reference() && reference_single(n_rows_) && matrix.format->type == TensorType::f16;
+}
+
+void CpuBackend::multiply_dense(const Matrix& matrix, std::int64_t first_row, std::int64_t rows, const float* x,
+                                std::int64_t x_stride, std::int64_t tokens, float* y, std::int64_t y_stride) noexcept {
+  const std::int64_t bytes = row_bytes(matrix);
+  const bool sixteen_lanes = reference() && !reference_single(n_rows_) && matrix.format->type == TensorType::f16;
+  const DenseKernel kernel =
+      sixteen_lanes ? kernels_.dense->f16_sixteen_lanes : dense_kernel(*kernels_.dense, matrix.format->type);
+  kernel({matrix.bytes.data() + first_row * bytes, bytes, rows, matrix.cols, x, x_stride, tokens, y, y_stride});
+  if (matrix.post_scale == 1.0f) return;
+  for (std::int64_t token = 0; token < tokens; ++token) {
+    for (std::int64_t r = 0; r < rows; ++r) y[token * y_stride + r] *= matrix.post_scale;
+  }
+}
+
+void CpuBackend::qkv(int layer) {
+  const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
+  const Config& config = model_->config;
+  prepare_input(x_, weights.attn_norm, config.n_embd, weights.q);
+  tap("attn_norm", layer, h_, config.n_embd);
+  multiply(
+      std::array{Product{&weights.q, &q_, false}, Product{&weights.k, &k_, false}, Product{&weights.v, &v_, false}});
+  tap("q", layer, q_, config.q_dim());
+  tap("k", layer, k_, config.kv_dim());
+  tap("v", layer, v_, config.kv_dim());
+  for_each_row([&](std::int64_t row) { rotate_and_append(layer, row); });
+  tap("q_rope", layer, q_, config.q_dim());
+  tap("k_rope", layer, k_, config.kv_dim());
+}
+
+void CpuBackend::rotate_and_append(int layer, std::int64_t row) noexcept {
+  const Config& config = model_->config;
+  const StepRow& step = rows_[static_cast<std::size_t>(row)];
+  auto& cache = *static_cast<CpuKvCache*>(step.cache);
+  const RopeTable& table = cache.rope();
+  const float* cos = table.cos.data() + step.position * table.half;
+  const float* sin = table.sin.data() + step.position * table.half;
+  const auto rotate = [&](float* x, std::int64_t heads) {
+    const bool adjacent = config.rope_style == RopeStyle::adjacent_pairs;
+    for (std::int64_t head = 0; head < heads; ++head, x += config.head_dim) {
+      for (std::int64_t i = 0; i < table.half; ++i) {
+        float& first = x[adjacent ? 2 * i : i];
+        float& second = x[adjacent ? 2 * i + 1 : i + table.half];
+        const float a = first, b = second;
+        first = a * cos[i] - b * sin[i];
+        second = a * sin[i] + b * cos[i];
+      }
+    }
+  };
+  rotate(q_.row(row), config.n_head);
+  rotate(k_.row(row), config.n_head_kv);
+  cache.append(layer, step.position, k_.row(row), v_.row(row));
+}
+
+void CpuBackend::attend(int layer) {
+  if (reference()) {
+    attend_reference(layer);
+  } else {
+    attend_one_answer(layer);
+  }
+  tap("attn_heads", layer, attention_, model_->config.q_dim());
+}
+
+void CpuBackend::keep_logit_rows() {
+  std::size_t kept = 0;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    if (!rows_[row].wants_logits) continue;
+    if (kept != row) {
+      const auto to = static_cast<std::int64_t>(kept), from = static_cast<std::int64_t>(row);
+      std::copy_n(x_.row(from), x_.stride, x_.row(to));
+      std::copy_n(attention_.row(from), attention_.stride, attention_.row(to));
+      rows_[kept] = rows_[row];
+    }
+    ++kept;
+  }
+  rows_.resize(kept);
+  n_rows_ = static_cast<std::int64_t>(kept);
+}
+
+void CpuBackend::attn_output(int layer) {
+  const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
+  prepare_input(attention_, weights.attn_sub_norm, model_->config.q_dim(), weights.o);
+  tap("attn_sub_norm", layer, *input_, model_->config.q_dim());
+  multiply(std::array{Product{&weights.o, &x_, true}});
+  tap("attn_residual", layer, x_, model_->config.n_embd);
+}
+
+void CpuBackend::ffn_gate_up(int layer) {
+  const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
+  const Config& config = model_->config;
+  prepare_input(x_, weights.ffn_norm, config.n_embd, weights.gate);
+  tap("ffn_norm", layer, h_, config.n_embd);
+  multiply(std::array{Product{&weights.gate, &gate_, false}, Product{&weights.up, &up_, false}});
+  const auto glu =
+      config.activation == Activation::silu ? kernels_.floats->silu_glu : kernels_.floats->squared_relu_glu;
+  for_each_row([&](std::int64_t row) {
+    glu(gate_.row(row), up_.row(row), z_.stride, z_.row(row));
+    count(kGlu, 1);
+  });
+  tap("ffn_glu", layer, z_, config.n_ff);
+}
+
+void CpuBackend::ffn_down(int layer) {
+  const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
+  prepare_input(z_, weights.ffn_sub_norm, model_->config.n_ff, weights.down);
+  tap("ffn_sub_norm", layer, *input_, model_->config.n_ff);
+  multiply(std::array{Product{&weights.down, &x_, true}});
+  tap("ffn_residual", layer, x_, model_->config.n_embd);
+}
+
+void CpuBackend::head() {
+  const Matrix& output = model_->output;
+  const bool round_to_half = rounds_input_to_half(output);
+  for_each_row([&](std::int64_t row) {
+    norm_row(x_.row(row), output_norm_, model_->config.n_embd, h_.row(row));
+    if (round_to_half) round_row_to_half(h_.row(row), model_->config.n_embd);
+  });
+  tap("output_norm", -1, h_, model_->config.n_embd);
+  logits_.resize(static_cast<std::size_t>(n_rows_ * output.rows));
+  const std::int64_t per_chunk = chunk_rows(output), chunks = round_up(output.rows, per_chunk) / per_chunk;
+  if (n_rows_ == 0) return;
+  pool_.run(chunks, [&](std::int64_t chunk, int) {
+    const std::int64_t first = chunk * per_chunk;
+    multiply_dense(output, first, std::min(per_chunk, output.rows - first), h_.row(0), h_.stride, n_rows_,
+                   logits_.data() + first, output.rows);
+  });
+  count(dense_counter(output.format->type), n_rows_);
+}
+
+std::span<const float> CpuBackend::logits() { return logits_; }
+
+std::vector<TokenId> CpuBackend::argmax() {
+  const auto n_vocab = static_cast<std::size_t>(model_->output.rows);
+  std::vector<TokenId> best(static_cast<std::size_t>(n_rows_));
+  for_each_row([&](std::int64_t row) {
+    const float* row_logits = logits_.data() + static_cast<std::size_t>(row) * n_vocab;
+    std::size_t top = 0;
+    for (std::size_t i = 1; i < n_vocab; ++i) {
+      if (row_logits[i] > row_logits[top]) top = i;
+    }
+    best[static_cast<std::size_t>(row)] = static_cast<TokenId>(top);
+  });
+  return best;
+}
+
+void CpuBackend::tap(std::string_view name, int layer, const RowBuffer& values, std::int64_t dim) {
+  if (!tap_) return;
+  std::vector<float> dense_rows;
+  for (std::int64_t row = 0; row < n_rows_; ++row) {
+    dense_rows.insert(dense_rows.end(), values.row(row), values.row(row) + dim);
+  }
+  tap_(name, layer, dense_rows, dim);
+}
+
+CpuBackend::Counter CpuBackend::dense_counter(TensorType type) noexcept {
+  switch (type) {
+    case TensorType::f32:
+      return kDenseF32;
+    case TensorType::f16:
+      return kDenseF16;
+    case TensorType::bf16:
+      return kDenseBf16;
+    case TensorType::q8_0:
+      return kDenseQ8;
+    case TensorType::q6_k:
+      return kDenseQ6;
+    case TensorType::i2_s:
+      break;
+  }
+  return kTernary;
+}
+
+std::vector<KernelCount> CpuBackend::kernel_counts() const {
+  const std::string& dense = kernels_.dense_isa;
+  const std::string& floats = kernels_.float_isa;
+  const std::array<std::string, kCounters> names = {
+      kernels_.ternary_name, "f32." + dense,  "f16." + dense,       "bf16." + dense,
+      "q8_0." + dense,       "q6_k." + dense, "rms_norm." + floats, "quantize_i8." + floats,
+      "attention." + floats, "glu." + floats, "rms_norm.reference", "attention.reference"};
+  std::vector<KernelCount> list;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (const std::uint64_t n = counts_[i].load(std::memory_order_relaxed)) list.push_back({names[i], n});
+  }
+  return list;
+}
+
+void CpuBackend::reset_kernel_counts() noexcept {
+  for (auto& value : counts_) value.store(0, std::memory_order_relaxed);
+}
+
+std::unique_ptr<Backend> load_cpu_backend(std::shared_ptr<const Model> model, const BackendOptions& options) {
+  try {
+    return std::make_unique<CpuBackend>(std::move(model), options);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorKind::setup, "not enough memory to load the model; free some, or use a smaller batch (-ub)");
+  }
+}
+
+}  // namespace bh::engine

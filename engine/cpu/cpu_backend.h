@@ -1,0 +1,160 @@
+// The CPU device: packed weights, a thread pool and the ops of Backend. Neighbours: cpu_attention.cpp (one answer),
+// cpu_reference.cpp (the reference's rounding points), kernel_table.h (which kernels it binds).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/base/thread_pool.h"
+#include "engine/cpu/cpu_kv_cache.h"
+#include "engine/cpu/kernel_table.h"
+#include "engine/cpu/packed_ternary.h"
+
+namespace bh::engine {
+
+/// A weight matrix as the CPU multiplies by it: packed ternary, or float rows in their stored format.
+using CpuMatrix = std::variant<PackedTernary, Matrix>;
+
+struct CpuLayer {
+  std::vector<float> attn_norm, attn_sub_norm, ffn_norm, ffn_sub_norm;  ///< zero-padded to kPad; sub-norms may be empty
+  CpuMatrix q, k, v, o, gate, up, down;
+};
+
+/// Rows of floats, padded to kPad and zeroed.
+struct RowBuffer {
+  AlignedBuffer<float> data;
+  std::int64_t stride = 0;
+
+  RowBuffer() = default;
+  RowBuffer(std::int64_t rows, std::int64_t dim)
+      : data(static_cast<std::size_t>(rows * round_up(dim, kPad))), stride(round_up(dim, kPad)) {}
+  float* row(std::int64_t i) noexcept { return data.data() + i * stride; }
+  const float* row(std::int64_t i) const noexcept { return data.data() + i * stride; }
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(std::shared_ptr<const Model> model, const BackendOptions& options);
+
+  const Model& model() const noexcept override { return *model_; }
+  std::string describe() const override;
+  std::int32_t max_rows() const noexcept override { return max_rows_; }
+  std::size_t weight_bytes() const noexcept override { return weight_bytes_; }
+  std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) override;
+
+  void begin(std::span<const StepRow> rows) override;
+  void embed() override;
+  void qkv(int layer) override;
+  void attend(int layer) override;
+  void keep_logit_rows() override;
+  void attn_output(int layer) override;
+  void ffn_gate_up(int layer) override;
+  void ffn_down(int layer) override;
+  void head() override;
+
+  std::span<const float> logits() override;
+  std::vector<TokenId> argmax() override;
+
+  void set_tap(Tap tap) override { tap_ = std::move(tap); }
+  std::vector<KernelCount> kernel_counts() const override;
+  void reset_kernel_counts() noexcept override;
+
+ private:
+  enum Counter {
+    kTernary,
+    kDenseF32,
+    kDenseF16,
+    kDenseBf16,
+    kDenseQ8,
+    kDenseQ6,
+    kNorm,
+    kQuantize,
+    kAttention,
+    kGlu,
+    kReferenceNorm,
+    kReferenceAttention,
+    kCounters
+  };
+
+  /// One matrix product of a parallel region: y (+)= W input.
+  struct Product {
+    const CpuMatrix* matrix;
+    RowBuffer* y;
+    bool accumulate;
+  };
+
+  bool reference() const noexcept { return numerics_ != Numerics::one_answer; }
+  /// How the reference would evaluate this many rows: one row, or several at once.
+  bool reference_single(std::int64_t rows) const noexcept {
+    return numerics_ == Numerics::reference_single || rows == 1;
+  }
+  template <class Work>
+  void for_each_row(const Work& work);
+  void norm_row(const float* x, const std::vector<float>& weight, std::int64_t n, float* y) noexcept;
+  void quantize_row(std::int64_t row, const float* x, std::int64_t n) noexcept;
+  /// h = norm(x) (or x itself without a weight), quantized if the matrix that consumes it is ternary.
+  void prepare_input(const RowBuffer& x, const std::vector<float>& norm, std::int64_t n, const CpuMatrix& consumer);
+  void multiply(std::span<const Product> products);
+  void multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group, std::int64_t groups,
+                        int thread) noexcept;
+  /// The reference rounds a single row to f16 before it meets f16 weights.
+  bool rounds_input_to_half(const Matrix& matrix) const noexcept;
+  /// y[token * y_stride + i] = row (first_row + i) of matrix times x's token.
+  void multiply_dense(const Matrix& matrix, std::int64_t first_row, std::int64_t rows, const float* x,
+                      std::int64_t x_stride, std::int64_t tokens, float* y, std::int64_t y_stride) noexcept;
+  void rotate_and_append(int layer, std::int64_t row) noexcept;
+
+  // cpu_attention.cpp
+  void attend_one_answer(int layer);
+  void attend_block(int layer, std::int64_t row, std::int64_t kv_head, std::int64_t block, float* partial) noexcept;
+  void merge_partial(float* total, const float* partial) const noexcept;
+  void finish_attention(std::int64_t row, std::int64_t kv_head, const float* total) noexcept;
+  std::int64_t partial_floats() const noexcept;
+
+  // cpu_reference.cpp
+  void attend_reference(int layer);
+  void attend_reference_head(int layer, std::int64_t row, std::int64_t head, bool single, int thread) noexcept;
+
+  void tap(std::string_view name, int layer, const RowBuffer& values, std::int64_t dim);
+  void count(Counter counter, std::int64_t n) noexcept {
+    counts_[counter].fetch_add(static_cast<std::uint64_t>(n), std::memory_order_relaxed);
+  }
+  static Counter dense_counter(TensorType type) noexcept;
+
+  std::shared_ptr<const Model> model_;
+  BoundKernels kernels_;
+  ThreadPool pool_;
+  std::int32_t max_rows_;
+  float attention_scale_;  ///< 1 / sqrt(head_dim)
+  std::vector<CpuLayer> layers_;
+  std::vector<float> output_norm_;
+  std::size_t weight_bytes_ = 0;
+
+  // The step in progress.
+  std::vector<StepRow> rows_;
+  std::int64_t n_rows_ = 0;  ///< rows still carried: all, or those that want logits
+  Numerics numerics_ = Numerics::one_answer;
+  RowBuffer x_, h_, q_, k_, v_, attention_, gate_, up_, z_;
+  AlignedBuffer<std::int8_t> codes_;  ///< [max_rows, code_stride_]
+  std::int64_t code_stride_ = 0;
+  std::vector<float> activation_scale_;
+  std::vector<std::int32_t> code_sum_;
+  const RowBuffer* input_ = nullptr;  ///< float input of multiply()
+  AlignedBuffer<std::int32_t> sums_;  ///< [threads, kChunkSums]
+  AlignedBuffer<float> scratch_;      ///< per-thread attention scratch
+  std::int64_t scratch_stride_ = 0;
+  std::vector<float> partials_;
+  std::vector<float> logits_;
+  Tap tap_;
+  std::array<std::atomic<std::uint64_t>, kCounters> counts_{};
+};
+
+/// Loads a model onto the CPU: the row of the device list.
+std::unique_ptr<Backend> load_cpu_backend(std::shared_ptr<const Model> model, const BackendOptions& options);
+
+}  // namespace bh::engine

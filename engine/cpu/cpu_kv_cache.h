@@ -1,0 +1,53 @@
+// The CPU's KV caches: f16 keys and values of one sequence, and the rotation table of its positions.
+// One layout for each kind of numerics; cpu_attention.cpp and cpu_reference.cpp read them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/base/aligned_buffer.h"
+#include "engine/cpu/kernels.h"
+
+namespace bh::engine {
+
+/// cos and sin of position * frequency, [n_ctx, head_dim / 2] each.
+struct RopeTable {
+  std::vector<float> cos, sin;
+  std::int64_t half = 0;  ///< head_dim / 2
+
+  RopeTable(const Config& config, std::int64_t n_ctx, Numerics numerics);
+};
+
+class CpuKvCache : public KvCache {
+ public:
+  CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics);
+
+  std::int32_t n_ctx() const noexcept override { return n_ctx_; }
+  std::size_t bytes() const noexcept override { return (keys_.size() + values_.size()) * sizeof(std::uint16_t); }
+  Numerics numerics() const noexcept { return numerics_; }
+  const RopeTable& rope() const noexcept { return rope_; }
+
+  /// Stores one position's rotated key and value, [n_head_kv, head_dim] each.
+  void append(int layer, std::int64_t position, const float* key, const float* value) noexcept;
+
+  // one_answer: keys [n_ctx / 16, head_dim, 16], values [n_ctx, value_stride].
+  // reference:  keys [n_ctx, head_dim], values [head_dim, padded n_ctx], as the reference without flash attention.
+  const std::uint16_t* keys(int layer, std::int64_t kv_head) const noexcept;
+  const std::uint16_t* values(int layer, std::int64_t kv_head) const noexcept;
+  std::int64_t value_stride() const noexcept { return value_stride_; }
+
+ private:
+  std::int64_t key_index(std::int64_t position, std::int64_t dim) const noexcept;
+  std::int64_t value_index(std::int64_t position, std::int64_t dim) const noexcept;
+
+  std::int32_t n_ctx_;
+  Numerics numerics_;
+  std::int64_t n_head_kv_, head_dim_;
+  std::int64_t value_stride_;
+  std::int64_t keys_per_head_, values_per_head_;
+  RopeTable rope_;
+  AlignedBuffer<std::uint16_t> keys_, values_;
+};
+
+}  // namespace bh::engine

@@ -1,0 +1,326 @@
+// The float kernels, written once over Vec (vec_scalar.h, vec_avx2.h or vec_avx512.h, included before this file).
+// Every operation and its order is explicit, so each instruction set gives the same bits. See kernels.h for contracts.
+
+namespace bh::engine {
+namespace {
+
+// --- sums over 64 lanes
+// -------------------------------------------------------------------------------------------------
+
+struct Lanes64 {
+  Vec v[4];
+};
+
+inline Lanes64 zero_lanes() { return {{set1(0.0f), set1(0.0f), set1(0.0f), set1(0.0f)}}; }
+
+inline float reduce_add(const Lanes64& a) { return reduce_add(add(add(a.v[0], a.v[2]), add(a.v[1], a.v[3]))); }
+
+void rms_norm(const float* x, const float* weight, std::int64_t n, float eps, float* y) noexcept {
+  const std::int64_t padded = round_up(n, kPad);
+  Lanes64 squares = zero_lanes();
+  for (std::int64_t i = 0; i < padded; i += 64) {
+    for (int j = 0; j < 4; ++j) {
+      const Vec value = load(x + i + 16 * j);
+      squares.v[j] = fma(value, value, squares.v[j]);
+    }
+  }
+  const float mean = reduce_add(squares) / static_cast<float>(n);
+  const Vec inverse = set1(1.0f / __builtin_sqrtf(mean + eps));
+  for (std::int64_t i = 0; i < padded; i += 16) store(y + i, mul(mul(load(x + i), inverse), load(weight + i)));
+}
+
+void quantize(const float* x, std::int64_t padded_n, std::int8_t* codes, float* scale,
+              std::int32_t* code_sum) noexcept {
+  Vec largest = set1(0.0f), finite = set1(0.0f);
+  for (std::int64_t i = 0; i < padded_n; i += 16) {
+    const Vec value = load(x + i);
+    largest = max(abs(value), largest);
+    finite = fma(value, set1(0.0f), finite);  // stays 0 unless a value is infinite or NaN
+  }
+  *code_sum = 0;
+  if (!(reduce_add(finite) == 0.0f)) {
+    *scale = __builtin_nanf("");
+    __builtin_memset(codes, 0, static_cast<std::size_t>(padded_n));
+    return;
+  }
+  const double amax = static_cast<double>(reduce_max(largest));
+  *scale = static_cast<float>(127.0 / (amax > 1e-5 ? amax : 1e-5));
+  const Vec factor = set1(*scale);
+  for (std::int64_t i = 0; i < padded_n; i += 16) *code_sum += store_i8(codes + i, mul(load(x + i), factor));
+}
+
+void scale_sums(const ScaleTask& task) noexcept {
+  for (std::int64_t group = 0; group < task.groups; ++group) {
+    for (std::int64_t token = 0; token < task.tokens; ++token) {
+      const std::int32_t* sums = task.sums + (group * task.tokens + token) * kGroupRows;
+      float* y = task.y + token * task.y_stride + group * kGroupRows;
+      const Vec dot = sub(load_i32(sums), set1(static_cast<float>(task.code_sum[token])));  // exact below 2^24
+      Vec value = mul(div(dot, set1(task.activation_scale[token])), set1(task.weight_scale));
+      if (task.post_scale != 1.0f) value = mul(value, set1(task.post_scale));
+      store(y, task.accumulate ? add(value, load(y)) : value);
+    }
+  }
+}
+
+// --- element-wise
+// -------------------------------------------------------------------------------------------------------
+
+/// e^x, 0 below -87; x <= 88. Range reduction by log2 and the polynomial of Cephes' expf (Moshier), relative error
+/// below 2e-7.
+inline Vec exp_lanes(Vec x) {
+  const Vec magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec shifted = fma(x, set1(1.44269504088896341f), magic);
+  const Vec n = sub(shifted, magic);
+  const Vec r = fma(n, set1(2.12194440e-4f), fma(n, set1(-0.693359375f), x));
+  Vec p = set1(1.9875691500e-4f);
+  p = fma(p, r, set1(1.3981999507e-3f));
+  p = fma(p, r, set1(8.3334519073e-3f));
+  p = fma(p, r, set1(4.1665795894e-2f));
+  p = fma(p, r, set1(1.6666665459e-1f));
+  p = fma(p, r, set1(5.0000001201e-1f));
+  const Vec mantissa = add(fma(p, mul(r, r), r), set1(1.0f));
+  return zero_below(x, -87.0f, mul(mantissa, pow2_of_shifted(shifted)));
+}
+
+void exp_array(const float* x, std::int64_t padded_n, float* y) noexcept {
+  for (std::int64_t i = 0; i < padded_n; i += 16) store(y + i, exp_lanes(load(x + i)));
+}
+
+void squared_relu_glu(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept {
+  for (std::int64_t i = 0; i < padded_n; i += 16) {
+    const Vec g = load(gate + i);
+    const Vec r = max(set1(0.0f), g);  // NaN passes through
+    store(z + i, mul(mul(r, r), load(up + i)));
+  }
+}
+
+void silu_glu(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept {
+  for (std::int64_t i = 0; i < padded_n; i += 16) {
+    const Vec g = load(gate + i);
+    const Vec decay = exp_lanes(sub(set1(0.0f), max(set1(-88.0f), g)));
+    store(z + i, mul(div(g, add(set1(1.0f), decay)), load(up + i)));
+  }
+}
+
+void to_f16(const float* x, std::int64_t n, std::uint16_t* y) noexcept {
+  for (std::int64_t i = 0; i < n; i += 16) store_f16(y + i, load(x + i));
+}
+
+// --- attention
+// ----------------------------------------------------------------------------------------------------------
+
+/// Scores of 16 positions for kHeads heads: lane = position, dimensions in index order.
+template <int kHeads>
+inline void scores_of_sixteen(const AttentionTask& task, std::int64_t head, const std::uint16_t* keys,
+                              float (*scores)[kAttentionBlock], std::int64_t at) {
+  Vec dot[kHeads];
+  for (int h = 0; h < kHeads; ++h) dot[h] = set1(0.0f);
+  const float* q = task.q + head * task.head_dim;
+  for (std::int64_t d = 0; d < task.head_dim; ++d) {
+    const Vec key = load_f16(keys + d * kKeyLanes);
+    for (int h = 0; h < kHeads; ++h) dot[h] = fma(set1(q[h * task.head_dim + d]), key, dot[h]);
+  }
+  for (int h = 0; h < kHeads; ++h) store(scores[h] + at, mul(dot[h], set1(task.scale)));
+}
+
+/// Weighted sum of the block's values for kHeads heads: lane = dimension, positions in order.
+template <int kHeads>
+inline void weigh_values(const AttentionTask& task, std::int64_t head, const float (*weights)[kAttentionBlock]) {
+  const std::uint16_t* values = task.values + task.first * task.value_stride;
+  for (std::int64_t d = 0; d < task.value_stride; d += 16) {
+    Vec sum[kHeads];
+    for (int h = 0; h < kHeads; ++h) sum[h] = set1(0.0f);
+    for (std::int64_t p = 0; p < task.count; ++p) {
+      const Vec value = load_f16(values + p * task.value_stride + d);
+      for (int h = 0; h < kHeads; ++h) sum[h] = fma(set1(weights[h][p]), value, sum[h]);
+    }
+    for (int h = 0; h < kHeads; ++h) store(task.out + (head + h) * task.value_stride + d, sum[h]);
+  }
+}
+
+template <int kHeads>
+void attend_heads(const AttentionTask& task, std::int64_t head) {
+  alignas(64) float scores[kHeads][kAttentionBlock];
+  const std::int64_t padded = round_up(task.count, kKeyLanes);
+  const std::uint16_t* keys = task.keys + task.first * task.head_dim;
+  for (std::int64_t p = 0; p < padded; p += kKeyLanes) {
+    scores_of_sixteen<kHeads>(task, head, keys + p * task.head_dim, scores, p);
+  }
+  for (int h = 0; h < kHeads; ++h) {
+    for (std::int64_t p = task.count; p < padded; ++p) scores[h][p] = -__builtin_inff();
+    Vec largest = set1(-__builtin_inff());
+    for (std::int64_t p = 0; p < padded; p += 16) largest = max(load(scores[h] + p), largest);
+    const float peak = reduce_max(largest);
+    Vec sum = set1(0.0f);
+    for (std::int64_t p = 0; p < padded; p += 16) {
+      const Vec weight = exp_lanes(sub(load(scores[h] + p), set1(peak)));
+      sum = add(sum, weight);
+      store(scores[h] + p, weight);
+    }
+    task.max[head + h] = peak;
+    task.sum[head + h] = reduce_add(sum);
+  }
+  weigh_values<kHeads>(task, head, scores);
+}
+
+void attention_block(const AttentionTask& task) noexcept {
+  std::int64_t head = 0;
+  for (; head + 4 <= task.heads; head += 4) attend_heads<4>(task, head);
+  for (; head + 2 <= task.heads; head += 2) attend_heads<2>(task, head);
+  for (; head < task.heads; ++head) attend_heads<1>(task, head);
+}
+
+void attention_merge(float* out, float* max_so_far, float* sum, const float* block_out, float block_max,
+                     float block_sum, std::int64_t value_stride) noexcept {
+  const float peak = *max_so_far > block_max ? *max_so_far : block_max;
+  alignas(64) float factors[16] = {*max_so_far - peak, block_max - peak};
+  exp_array(factors, 16, factors);
+  const float old_factor = factors[0], new_factor = factors[1];
+  *max_so_far = peak;
+  *sum = __builtin_fmaf(*sum, old_factor, block_sum * new_factor);
+  for (std::int64_t d = 0; d < value_stride; d += 16) {
+    store(out + d, fma(load(out + d), set1(old_factor), mul(load(block_out + d), set1(new_factor))));
+  }
+}
+
+// --- float matrices
+// -----------------------------------------------------------------------------------------------------
+
+inline float half_at(const std::byte* bytes) {
+  std::uint16_t buffer[16] = {};
+  __builtin_memcpy(buffer, bytes, 2);
+  alignas(64) float wide[16];
+  store(wide, load_f16(buffer));
+  return wide[0];
+}
+
+struct F32 {
+  using Value = float;
+  static Vec load16(const Value* p) { return load(p); }
+};
+struct F16 {
+  using Value = std::uint16_t;
+  static Vec load16(const Value* p) { return load_f16(p); }
+};
+struct BF16 {
+  using Value = std::uint16_t;
+  static Vec load16(const Value* p) { return load_bf16(p); }
+};
+
+/// Formats whose elements are loaded as they lie.
+template <class Element>
+struct NativeFormat {
+  using Value = typename Element::Value;
+  static Lanes64 load_from(const Value* p) {
+    return {{Element::load16(p), Element::load16(p + 16), Element::load16(p + 32), Element::load16(p + 48)}};
+  }
+  static Lanes64 load64(const std::byte* row, std::int64_t col) {
+    const Value* p = reinterpret_cast<const Value*>(row) + col;
+    __builtin_prefetch(p + 1024 / sizeof(Value));
+    __builtin_prefetch(p + 1088 / sizeof(Value));
+    return load_from(p);
+  }
+  static Lanes64 load_tail(const std::byte* row, std::int64_t col, std::int64_t count) {
+    Value buffer[64] = {};
+    __builtin_memcpy(buffer, reinterpret_cast<const Value*>(row) + col,
+                     static_cast<std::size_t>(count) * sizeof(Value));
+    return load_from(buffer);
+  }
+};
+
+inline Lanes64 from_floats(const float* p) { return {{load(p), load(p + 16), load(p + 32), load(p + 48)}}; }
+
+/// Formats in blocks are decoded sixty-four elements at a time.
+/// Q8_0, blocks of 32: f16 scale, 32 signed bytes.
+struct Q8_0 {
+  static void decode(const std::byte* row, std::int64_t col, std::int64_t count, float* dst) {
+    for (std::int64_t block = 0; block < count / 32; ++block) {
+      const std::byte* p = row + (col / 32 + block) * 34;
+      const float d = half_at(p);
+      const auto* q = reinterpret_cast<const std::int8_t*>(p + 2);
+      for (int i = 0; i < 32; ++i) dst[32 * block + i] = d * static_cast<float>(q[i]);
+    }
+  }
+};
+
+/// Q6_K, super-blocks of 256: 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales, f16 scale.
+struct Q6_K {
+  static void decode(const std::byte* row, std::int64_t col, std::int64_t, float* dst) {
+    const std::byte* p = row + col / 256 * 210;
+    const auto* low = reinterpret_cast<const std::uint8_t*>(p);
+    const auto* high = low + 128;
+    const auto* scales = reinterpret_cast<const std::int8_t*>(p + 192);
+    const float d = half_at(p + 208);
+    const int half = static_cast<int>(col % 256 / 128), first_quarter = static_cast<int>(col % 128 / 32);
+    for (int i = 0; i < 64; ++i) {
+      const int quarter = first_quarter + i / 32, l = i % 32;
+      const int nibbles = low[64 * half + 32 * (quarter % 2) + l];
+      const int q = (quarter < 2 ? nibbles & 15 : nibbles >> 4) | (((high[32 * half + l] >> (2 * quarter)) & 3) << 4);
+      const float scale = d * static_cast<float>(scales[(col % 256 + i) / 16]);
+      dst[i] = scale * static_cast<float>(q - 32);
+    }
+  }
+};
+
+template <class Blocks>
+struct BlockFormat {
+  static Lanes64 load64(const std::byte* row, std::int64_t col) { return load_tail(row, col, 64); }
+  static Lanes64 load_tail(const std::byte* row, std::int64_t col, std::int64_t count) {
+    alignas(64) float buffer[64] = {};
+    Blocks::decode(row, col, count, buffer);
+    return from_floats(buffer);
+  }
+};
+
+template <class Format, int kTokens>
+void dot_rows(const DenseTask& task, std::int64_t token) {
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    const std::byte* row = task.weights + r * task.row_bytes;
+    const float* x = task.x + token * task.x_stride;
+    Lanes64 sum[kTokens];
+    for (int t = 0; t < kTokens; ++t) sum[t] = zero_lanes();
+    const auto accumulate = [&](std::int64_t col, const Lanes64& w) {
+      for (int t = 0; t < kTokens; ++t) {
+        for (int j = 0; j < 4; ++j) sum[t].v[j] = fma(w.v[j], load(x + t * task.x_stride + col + 16 * j), sum[t].v[j]);
+      }
+    };
+    std::int64_t col = 0;
+    for (; col + 64 <= task.cols; col += 64) accumulate(col, Format::load64(row, col));
+    if (col < task.cols) accumulate(col, Format::load_tail(row, col, task.cols - col));
+    for (int t = 0; t < kTokens; ++t) task.y[(token + t) * task.y_stride + r] = reduce_add(sum[t]);
+  }
+}
+
+template <class Format>
+void dense(const DenseTask& task) noexcept {
+  std::int64_t token = 0;
+  for (; token + 4 <= task.tokens; token += 4) dot_rows<Format, 4>(task, token);
+  for (; token < task.tokens; ++token) dot_rows<Format, 1>(task, token);
+}
+
+/// As dense(), with one vector of 16 partial sums: how the reference multiplies f16 rows with several float rows.
+void dense_f16_sixteen_lanes(const DenseTask& task) noexcept {
+  using Format = NativeFormat<F16>;
+  for (std::int64_t r = 0; r < task.rows; ++r) {
+    const std::byte* row = task.weights + r * task.row_bytes;
+    for (std::int64_t token = 0; token < task.tokens; ++token) {
+      const float* x = task.x + token * task.x_stride;
+      Vec sum = set1(0.0f);
+      const auto accumulate = [&](std::int64_t col, const Lanes64& w) {
+        for (int j = 0; j < 4; ++j) sum = fma(w.v[j], load(x + col + 16 * j), sum);
+      };
+      std::int64_t col = 0;
+      for (; col + 64 <= task.cols; col += 64) accumulate(col, Format::load64(row, col));
+      if (col < task.cols) accumulate(col, Format::load_tail(row, col, task.cols - col));
+      task.y[token * task.y_stride + r] = reduce_add(sum);
+    }
+  }
+}
+
+constexpr FloatKernels kFloatKernels = {
+    rms_norm, quantize, scale_sums, squared_relu_glu, silu_glu, attention_block, attention_merge, exp_array, to_f16};
+constexpr DenseKernels kDenseKernels = {dense<NativeFormat<F32>>, dense<NativeFormat<F16>>, dense<NativeFormat<BF16>>,
+                                        dense<BlockFormat<Q8_0>>, dense<BlockFormat<Q6_K>>, dense_f16_sixteen_lanes};
+
+}  // namespace
+}  // namespace bh::engine

@@ -1,0 +1,127 @@
+#include "engine/cpu/kernel_table.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "engine/base/error.h"
+#include "engine/base/host.h"
+
+namespace bh::engine {
+namespace {
+
+using Functions = std::variant<TernaryKernel, const DenseKernels& (*)() noexcept, const FloatKernels& (*)() noexcept>;
+
+struct Row {
+  Op op;
+  std::string_view name;
+  std::string_view isa;
+  const char* (*why_unusable)(const HostFacts&);  ///< nullptr if usable
+  Functions functions;
+};
+
+const char* always_usable(const HostFacts&) { return nullptr; }
+#if defined(__x86_64__)
+const char* needs_avx2(const HostFacts& host) {
+  return host.features.avx2 ? nullptr : "the CPU or the OS lacks AVX2 with FMA and F16C";
+}
+const char* needs_avx512_vnni(const HostFacts& host) {
+  return host.features.avx512_vnni ? nullptr : "the CPU or the OS lacks AVX-512 F, BW, DQ, VL and VNNI";
+}
+#endif
+
+// Best first within an op, scalar last. The first usable row is taken.
+constexpr Row kRows[] = {
+#if defined(__x86_64__)
+    {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
+    {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
+#endif
+    {Op::ternary_matmul, "i2_s.scalar", "scalar", always_usable, ternary_scalar},
+#if defined(__x86_64__)
+    {Op::dense_matmul, "dense.avx512_vnni", "avx512_vnni", needs_avx512_vnni, dense_avx512},
+    {Op::dense_matmul, "dense.avx2", "avx2", needs_avx2, dense_avx2},
+#endif
+    {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
+#if defined(__x86_64__)
+    {Op::float_ops, "float.avx512_vnni", "avx512_vnni", needs_avx512_vnni, float_avx512},
+    {Op::float_ops, "float.avx2", "avx2", needs_avx2, float_avx2},
+#endif
+    {Op::float_ops, "float.scalar", "scalar", always_usable, float_scalar},
+};
+
+std::string known_names() {
+  std::string names;
+  for (const Row& row : kRows) {
+    if (row.op == Op::ternary_matmul) names += fmt::format("{}{}", names.empty() ? "" : ", ", row.isa);
+  }
+  for (const Row& row : kRows) names += fmt::format(", {}", row.name);
+  return names;
+}
+
+const Row& choose(Op op, std::string_view forced) {
+  const auto names_row = [&](const Row& row) { return row.op == op && (row.isa == forced || row.name == forced); };
+  const auto* wanted = std::find_if(std::begin(kRows), std::end(kRows), names_row);
+  if (!forced.empty() && wanted != std::end(kRows)) {
+    if (const char* reason = wanted->why_unusable(host_facts())) {
+      fail(ErrorKind::setup, "kernel {} cannot run here: {}; leave out --kernel to take the best usable one",
+           wanted->name, reason);
+    }
+    return *wanted;
+  }
+  return *std::find_if(std::begin(kRows), std::end(kRows),
+                       [&](const Row& row) { return row.op == op && row.why_unusable(host_facts()) == nullptr; });
+}
+
+}  // namespace
+
+std::string_view to_string(Op op) noexcept {
+  switch (op) {
+    case Op::ternary_matmul:
+      return "ternary_matmul";
+    case Op::dense_matmul:
+      return "dense_matmul";
+    case Op::float_ops:
+      return "float_ops";
+  }
+  return "unknown";
+}
+
+std::vector<KernelInfo> cpu_kernels() {
+  std::vector<KernelInfo> list;
+  for (const Row& row : kRows) {
+    const char* reason = row.why_unusable(host_facts());
+    list.push_back({std::string(row.name), std::string(to_string(row.op)), std::string(row.isa), reason ? reason : ""});
+  }
+  return list;
+}
+
+BoundKernels bind_kernels(std::string_view forced) {
+  const bool known = forced.empty() || std::any_of(std::begin(kRows), std::end(kRows), [&](const Row& row) {
+                       return row.isa == forced || row.name == forced;
+                     });
+  if (!known) fail(ErrorKind::usage, "unknown kernel \"{}\"; known: {}", forced, known_names());
+  const Row& ternary = choose(Op::ternary_matmul, forced);
+  const Row& dense = choose(Op::dense_matmul, forced);
+  const Row& floats = choose(Op::float_ops, forced);
+  return {std::get<0>(ternary.functions), &std::get<1>(dense.functions)(), &std::get<2>(floats.functions)(),
+          std::string(ternary.name),      std::string(dense.isa),          std::string(floats.isa)};
+}
+
+DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type) {
+  switch (type) {
+    case TensorType::f32:
+      return kernels.f32;
+    case TensorType::f16:
+      return kernels.f16;
+    case TensorType::bf16:
+      return kernels.bf16;
+    case TensorType::q8_0:
+      return kernels.q8_0;
+    case TensorType::q6_k:
+      return kernels.q6_k;
+    case TensorType::i2_s:
+      break;
+  }
+  fail(ErrorKind::internal, "no float kernel for tensor type {}", static_cast<unsigned>(type));
+}
+
+}  // namespace bh::engine

@@ -1,0 +1,42 @@
+// The list of CPU kernels: the whole dispatch policy stands in kernel_table.cpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/cpu/kernels.h"
+#include "engine/formats/formats.h"
+
+namespace bh::engine {
+
+enum class Op { ternary_matmul, dense_matmul, float_ops };
+std::string_view to_string(Op op) noexcept;
+
+struct KernelInfo {
+  std::string name;          ///< "i2_s.avx512_vnni"
+  std::string op;            ///< "ternary_matmul"
+  std::string isa;           ///< "avx512_vnni"
+  std::string why_unusable;  ///< empty if this machine can run it
+};
+
+/// Every row of the table with its reason, best first within an op.
+std::vector<KernelInfo> cpu_kernels();
+
+/// The kernels one backend runs, bound once. Names are those that kernel counts use.
+struct BoundKernels {
+  TernaryKernel ternary;
+  const DenseKernels* dense;
+  const FloatKernels* floats;
+  std::string ternary_name;  ///< "i2_s.avx512_vnni"
+  std::string dense_isa;     ///< the dense kernel of a format is named "f16.<isa>"
+  std::string float_isa;
+};
+
+/// Binds the best usable row per op. `forced` names an instruction set ("avx2") or a row ("i2_s.avx2"); rows of other
+/// ops stay as they are. Never falls back in silence: Error(usage) on an unknown name, Error(setup) with the reason.
+BoundKernels bind_kernels(std::string_view forced = {});
+
+DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type);
+
+}  // namespace bh::engine

@@ -1,0 +1,131 @@
+// What CPU kernels do, as plain function types: each instruction set implements them in its own object file.
+// No std templates here: these headers are compiled with AVX flags, and a weak copy of a std function from such an
+// object could be linked into code that runs on older CPUs.
+//
+// Float kernels follow one order everywhere (ARCHITECTURE.md, "One answer"): a dot product or a sum of squares keeps 64
+// partial sums, element i in lane i % 64, each updated by fused multiply-add in index order, and halves are added
+// (lane i + 32, + 16, ... + 1) at the end. Vectors are zero-padded to a multiple of 64.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bh::engine {
+
+inline constexpr std::int64_t kPad = 64;  ///< float vectors are padded to a multiple of this
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) noexcept {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+// --- ternary matrices
+// ------------------------------------------------------------------------------------------------- Packed layout, one
+// for all instruction sets: 16 rows form a group, 16 columns a step of 64 bytes. In a step, byte 4 * r + j holds row r,
+// column 4 * f + j in bits 2f and 2f + 1; code = weight + 1. Missing rows and columns hold code 1.
+
+inline constexpr std::int64_t kGroupRows = 16;
+inline constexpr std::int64_t kStepCols = 16;
+inline constexpr std::int64_t kStepBytes = 64;
+
+struct TernaryTask {
+  const std::uint8_t* weights;  ///< first group; groups are steps * kStepBytes apart
+  std::int64_t groups;
+  std::int64_t steps;        ///< padded columns / kStepCols
+  const std::int8_t* codes;  ///< activations [tokens, code_stride], zero beyond the columns; never -128
+  std::int64_t code_stride;
+  std::int64_t tokens;
+  std::int32_t* sums;  ///< [groups, tokens, kGroupRows]: sum of code * activation, exact
+};
+using TernaryKernel = void (*)(const TernaryTask&) noexcept;
+
+// --- float matrices
+// ---------------------------------------------------------------------------------------------------
+
+struct DenseTask {
+  const std::byte* weights;  ///< first row, in the format of the kernel
+  std::int64_t row_bytes;
+  std::int64_t rows;
+  std::int64_t cols;
+  const float* x;  ///< [tokens, x_stride], zero-padded to a multiple of kPad
+  std::int64_t x_stride;
+  std::int64_t tokens;
+  float* y;  ///< y[token * y_stride + row]
+  std::int64_t y_stride;
+};
+using DenseKernel = void (*)(const DenseTask&) noexcept;
+
+struct DenseKernels {
+  DenseKernel f32, f16, bf16, q8_0, q6_k;
+  DenseKernel f16_sixteen_lanes;  ///< 16 partial sums instead of 64: the order of reference_batch
+};
+
+// --- everything between the matrices
+// ----------------------------------------------------------------------------------
+
+/// Turns sums of a ternary product into floats: ((float)sum - code_sum) / activation_scale * weight_scale * post_scale.
+struct ScaleTask {
+  const std::int32_t* sums;  ///< as TernaryTask leaves them
+  std::int64_t groups;
+  std::int64_t tokens;
+  const float* activation_scale;  ///< [tokens]
+  const std::int32_t* code_sum;   ///< [tokens]
+  float weight_scale;
+  float post_scale;
+  bool accumulate;  ///< y += instead of y =
+  float* y;         ///< [tokens, y_stride], groups * kGroupRows values a token
+  std::int64_t y_stride;
+};
+
+/// Positions are cut into blocks of this many, by absolute position, and the blocks merged in ascending order.
+inline constexpr std::int64_t kAttentionBlock = 256;
+inline constexpr std::int64_t kKeyLanes = 16;  ///< keys of 16 positions are interleaved
+
+/// One block of one KV head for one query row.
+struct AttentionTask {
+  const float* q;  ///< [heads, head_dim]: the query heads that share this KV head
+  std::int64_t heads;
+  std::int64_t head_dim;
+  const std::uint16_t* keys;    ///< f16 [n_ctx / 16, head_dim, 16]
+  const std::uint16_t* values;  ///< f16 [n_ctx, value_stride], zero-padded rows
+  std::int64_t value_stride;    ///< head_dim rounded up to 16
+  std::int64_t first;           ///< first position, a multiple of kAttentionBlock
+  std::int64_t count;           ///< 1 .. kAttentionBlock positions
+  float scale;                  ///< 1 / sqrt(head_dim)
+  float* out;                   ///< [heads, value_stride]: sum of exp(score - max) * value
+  float* max;                   ///< [heads]
+  float* sum;                   ///< [heads]: sum of exp(score - max)
+};
+
+struct FloatKernels {
+  /// y = x / sqrt(mean(x^2) + eps) * weight over n values; buffers padded to kPad.
+  void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, float* y) noexcept;
+  /// codes = round(x * s), s = 127 / max(1e-5, max |x|); a value that is not finite makes s NaN and codes 0, so that
+  /// it shows in every output. n is padded to kPad.
+  void (*quantize)(const float* x, std::int64_t padded_n, std::int8_t* codes, float* scale,
+                   std::int32_t* code_sum) noexcept;
+  void (*scale_sums)(const ScaleTask&) noexcept;
+  void (*squared_relu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
+  void (*silu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
+  void (*attention_block)(const AttentionTask&) noexcept;
+  /// Merges a later block into an earlier result: out, max and sum as AttentionTask leaves them, for one head.
+  void (*attention_merge)(float* out, float* max, float* sum, const float* block_out, float block_max, float block_sum,
+                          std::int64_t value_stride) noexcept;
+  void (*exp)(const float* x, std::int64_t padded_n, float* y) noexcept;  ///< for tests: the exponential used above
+  void (*to_f16)(const float* x, std::int64_t multiple_of_16, std::uint16_t* y) noexcept;
+};
+
+// --- one set per instruction set; NULL-free where the object file is part of the build
+// --------------------------------
+
+void ternary_scalar(const TernaryTask&) noexcept;
+const DenseKernels& dense_scalar() noexcept;
+const FloatKernels& float_scalar() noexcept;
+#if defined(__x86_64__)
+void ternary_avx2(const TernaryTask&) noexcept;
+const DenseKernels& dense_avx2() noexcept;
+const FloatKernels& float_avx2() noexcept;
+void ternary_avx512_vnni(const TernaryTask&) noexcept;
+const DenseKernels& dense_avx512() noexcept;
+const FloatKernels& float_avx512() noexcept;
+#endif
+
+}  // namespace bh::engine
