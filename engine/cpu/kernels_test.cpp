@@ -1,0 +1,339 @@
+// Every kernel row that this machine can run, against the scalar one: integer kernels and float kernels alike are equal
+// to the bit. Lengths of 0 to 2 vectors and primes, misaligned and extreme values, guards behind every output.
+#include "engine/cpu/kernels.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "engine/base/float_types.h"
+#include "engine/base/host.h"
+#include "engine/cpu/kernel_table.h"
+#include "tests/support/catch.h"
+
+using namespace bh::engine;
+
+namespace {
+
+std::vector<BoundKernels> usable_kernels() {
+  std::vector<BoundKernels> list;
+  for (const KernelInfo& info : cpu_kernels()) {
+    if (info.op == to_string(Op::ternary_matmul) && info.why_unusable.empty()) list.push_back(bind_kernels(info.isa));
+  }
+  return list;
+}
+
+const BoundKernels& scalar() {
+  static const BoundKernels kernels = bind_kernels("scalar");
+  return kernels;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// Values of many magnitudes, zeros and exact ties for rounding among them.
+std::vector<float> awkward_floats(std::int64_t n, std::int64_t padded, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(static_cast<std::size_t>(padded), 0.0f);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto draw = static_cast<float>(random()) * 0x1p-32f - 0.5f;
+    values[static_cast<std::size_t>(i)] = i % 11 == 3 ? 0.0f : i % 7 == 1 ? draw * 1e-3f : draw * 8.0f;
+  }
+  return values;
+}
+
+constexpr float kGuard = 12345.678f;
+
+}  // namespace
+
+TEST_CASE("ternary products equal the definition on every instruction set") {
+  std::mt19937 random(1);
+  for (const std::int64_t cols : {1, 4, 15, 16, 17, 64, 100, 127, 128, 256, 640, 1031, 6912}) {
+    for (const std::int64_t tokens : {1, 2, 3, 5, 8, 13}) {
+      const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
+      const std::int64_t stride = round_up(cols, kPad);
+      std::vector<std::uint8_t> weights(static_cast<std::size_t>(groups * steps * kStepBytes + 1));
+      std::vector<std::int8_t> codes(static_cast<std::size_t>(tokens * stride + 1), 0);
+      const bool extreme = tokens == 5;  // all codes 2 and all activations 127: where int16 sums would wrap
+      for (auto& byte : weights) {
+        byte = 0;
+        for (int f = 0; f < 4; ++f) byte |= static_cast<std::uint8_t>((extreme ? 2 : random() % 3) << (2 * f));
+      }
+      for (std::int64_t t = 0; t < tokens; ++t) {
+        for (std::int64_t i = 0; i < cols; ++i) {
+          codes[static_cast<std::size_t>(1 + t * stride + i)] =
+              static_cast<std::int8_t>(extreme ? (t % 2 ? -127 : 127) : static_cast<int>(random() % 255) - 127);
+        }
+      }
+      const std::size_t count = static_cast<std::size_t>(groups * tokens * kGroupRows);
+      const auto run = [&](TernaryKernel kernel) {
+        std::vector<std::int32_t> sums(count + 16, 77);
+        kernel({weights.data() + 1, groups, steps, codes.data() + 1, stride, tokens, sums.data()});
+        return sums;
+      };
+      const auto expected = run(scalar().ternary);
+      for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
+      for (const BoundKernels& kernels : usable_kernels()) {
+        INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens");
+        REQUIRE(run(kernels.ternary) == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("the packed layout means what kernels.h says") {
+  // Row r, column c of one group: code (r + c) % 3; the activation is 1 at one column only.
+  const std::int64_t steps = 3;
+  std::vector<std::uint8_t> weights(static_cast<std::size_t>(steps * kStepBytes), 0);
+  for (std::int64_t r = 0; r < kGroupRows; ++r) {
+    for (std::int64_t c = 0; c < steps * kStepCols; ++c) {
+      const std::int64_t f = c % 16 / 4, j = c % 4;
+      weights[static_cast<std::size_t>(c / 16 * kStepBytes + 4 * r + j)] |=
+          static_cast<std::uint8_t>((r + c) % 3 << (2 * f));
+    }
+  }
+  for (std::int64_t c = 0; c < steps * kStepCols; ++c) {
+    std::vector<std::int8_t> codes(64, 0);
+    codes[static_cast<std::size_t>(c)] = 1;
+    std::vector<std::int32_t> sums(16);
+    scalar().ternary({weights.data(), 1, steps, codes.data(), 64, 1, sums.data()});
+    for (std::int64_t r = 0; r < kGroupRows; ++r) REQUIRE(sums[static_cast<std::size_t>(r)] == (r + c) % 3);
+  }
+}
+
+TEST_CASE("float products equal the scalar ones to the bit") {
+  std::mt19937 random(2);
+  for (const TensorType type :
+       {TensorType::f32, TensorType::f16, TensorType::bf16, TensorType::q8_0, TensorType::q6_k}) {
+    const WeightFormat& format = weight_format(type);
+    for (const std::int64_t units : {1, 2, 3, 5, 17, 97}) {
+      const std::int64_t cols = units * format.block_cols, rows = 3, padded = round_up(cols, kPad);
+      std::vector<float> source = awkward_floats(rows * cols, rows * cols, static_cast<unsigned>(units));
+      std::vector<std::byte> weights(static_cast<std::size_t>(*format.byte_size(rows, cols)));
+      format.encode(source, rows, cols, weights);
+      for (const std::int64_t tokens : {1, 2, 4, 7}) {
+        std::vector<float> x;
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          const auto row = awkward_floats(cols, padded, 100 + static_cast<unsigned>(t));
+          x.insert(x.end(), row.begin(), row.end());
+        }
+        const auto run = [&](DenseKernel kernel) {
+          std::vector<float> y(static_cast<std::size_t>(tokens * (rows + 1)), kGuard);
+          kernel({weights.data(), static_cast<std::int64_t>(weights.size()) / rows, rows, cols, x.data(), padded,
+                  tokens, y.data(), rows + 1});
+          return y;
+        };
+        const auto expected = run(dense_kernel(*scalar().dense, type));
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          REQUIRE(expected[static_cast<std::size_t>(t * (rows + 1) + rows)] == kGuard);
+          std::vector<float> decoded(static_cast<std::size_t>(cols));
+          format.decode_row(weights, rows, cols, 1, decoded);
+          double exact = 0.0, magnitude = 0.0;
+          for (std::int64_t i = 0; i < cols; ++i) {
+            const double product = static_cast<double>(decoded[static_cast<std::size_t>(i)]) *
+                                   static_cast<double>(x[static_cast<std::size_t>(t * padded + i)]);
+            exact += product;
+            magnitude += std::abs(product);
+          }
+          REQUIRE(std::abs(expected[static_cast<std::size_t>(t * (rows + 1) + 1)] - exact) <= 1e-5 * magnitude + 1e-30);
+        }
+        for (const BoundKernels& kernels : usable_kernels()) {
+          INFO(format.name << " " << kernels.dense_isa << ", " << cols << " columns, " << tokens << " tokens");
+          REQUIRE(same_bits(run(dense_kernel(*kernels.dense, type)), expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("norms and activation codes equal the scalar ones to the bit") {
+  for (const std::int64_t n : {1, 2, 15, 16, 63, 64, 65, 100, 127, 256, 1031, 2560}) {
+    const std::int64_t padded = round_up(n, kPad);
+    const auto x = awkward_floats(n, padded, static_cast<unsigned>(n)), weight = awkward_floats(n, padded, 7);
+    const auto norm = [&](const BoundKernels& kernels) {
+      std::vector<float> y(static_cast<std::size_t>(padded + 1), kGuard);
+      kernels.floats->rms_norm(x.data(), weight.data(), n, 1e-5f, y.data());
+      return y;
+    };
+    struct Codes {
+      std::vector<std::int8_t> codes;
+      float scale;
+      std::int32_t sum;
+      bool operator==(const Codes&) const = default;
+    };
+    const auto quantize = [&](const BoundKernels& kernels) {
+      Codes result{std::vector<std::int8_t>(static_cast<std::size_t>(padded + 1), 99), 0.0f, 0};
+      kernels.floats->quantize(x.data(), padded, result.codes.data(), &result.scale, &result.sum);
+      return result;
+    };
+    const auto expected_norm = norm(scalar());
+    const auto expected_codes = quantize(scalar());
+    REQUIRE(expected_norm.back() == kGuard);
+    REQUIRE(expected_codes.codes.back() == 99);
+    REQUIRE(expected_codes.sum == std::accumulate(expected_codes.codes.begin(), expected_codes.codes.end() - 1, 0));
+    for (const BoundKernels& kernels : usable_kernels()) {
+      INFO(kernels.float_isa << ", " << n << " values");
+      REQUIRE(same_bits(norm(kernels), expected_norm));
+      REQUIRE(quantize(kernels) == expected_codes);
+    }
+  }
+}
+
+TEST_CASE("activation quantization follows the reference's vectors") {
+  for (const BoundKernels& kernels : usable_kernels()) {
+    std::vector<std::int8_t> codes(128);
+    float scale = 0.0f;
+    std::int32_t sum = 0;
+    std::vector<float> x(128, 0.0f);
+    kernels.floats->quantize(x.data(), 128, codes.data(), &scale, &sum);
+    REQUIRE(scale == 1.27e7f);
+    REQUIRE(sum == 0);
+
+    const float values[] = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 126.5f};
+    const int expected[] = {127, 0, 2, 2, 0, -2, -2, 126};
+    std::copy(std::begin(values), std::end(values), x.begin());
+    kernels.floats->quantize(x.data(), 128, codes.data(), &scale, &sum);
+    REQUIRE(scale == 1.0f);
+    for (std::size_t i = 0; i < 8; ++i) REQUIRE(codes[i] == expected[i]);
+
+    for (int i = 0; i < 128; ++i) x[static_cast<std::size_t>(i)] = static_cast<float>((37 * i) % 255 - 127) / 64.0f;
+    kernels.floats->quantize(x.data(), 128, codes.data(), &scale, &sum);
+    REQUIRE(scale == 64.0f);
+    REQUIRE(sum == -100);
+
+    for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      x[5] = bad;
+      kernels.floats->quantize(x.data(), 128, codes.data(), &scale, &sum);
+      REQUIRE(std::isnan(scale));
+      REQUIRE(sum == 0);
+    }
+  }
+}
+
+TEST_CASE("a scaled ternary product gives the reference's value") {
+  // w[i] = 0.5 * (i % 3 - 1), x_i = (37 i % 255 - 127) / 64: ternary dot 103, y = 103 / 64 * 0.5.
+  for (const BoundKernels& kernels : usable_kernels()) {
+    std::vector<std::int32_t> sums(16, 3);
+    const float activation_scale = 64.0f;
+    const std::int32_t code_sum = -100;
+    std::vector<float> y(16, 1.0f);
+    kernels.floats->scale_sums({sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 1.0f, false, y.data(), 16});
+    REQUIRE(y[0] == 0.8046875f);
+    kernels.floats->scale_sums({sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 2.0f, true, y.data(), 16});
+    REQUIRE(y[15] == 3 * 0.8046875f);
+  }
+}
+
+TEST_CASE("the exponential is accurate, and equal everywhere") {
+  std::vector<float> x(64 * 4096);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = -90.0f + 178.0f * static_cast<float>(i) / static_cast<float>(x.size());
+  x[0] = -std::numeric_limits<float>::infinity();
+  const auto run = [&](const BoundKernels& kernels) {
+    std::vector<float> y(x.size());
+    kernels.floats->exp(x.data(), static_cast<std::int64_t>(x.size()), y.data());
+    return y;
+  };
+  const auto expected = run(scalar());
+  REQUIRE(expected[0] == 0.0f);
+  double worst = 0.0;
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    const double exact = std::exp(static_cast<double>(x[i]));
+    if (x[i] >= -87.0f) worst = std::max(worst, std::abs(expected[i] / exact - 1.0));
+    if (x[i] < -87.0f) REQUIRE(expected[i] == 0.0f);
+  }
+  REQUIRE(worst < 2e-7);
+  for (const BoundKernels& kernels : usable_kernels()) REQUIRE(same_bits(run(kernels), expected));
+}
+
+TEST_CASE("gated activations equal the scalar ones to the bit") {
+  const auto gate = awkward_floats(320, 320, 3), up = awkward_floats(320, 320, 4);
+  const auto run = [&](auto function) {
+    std::vector<float> z(321, kGuard);
+    function(gate.data(), up.data(), 320, z.data());
+    return z;
+  };
+  const auto relu = run(scalar().floats->squared_relu_glu), silu = run(scalar().floats->silu_glu);
+  REQUIRE(relu.back() == kGuard);
+  REQUIRE(silu.back() == kGuard);
+  for (std::size_t i = 0; i < 320; ++i) {
+    const double g = static_cast<double>(gate[i]), u = static_cast<double>(up[i]);
+    REQUIRE(relu[i] == Approx(g > 0 ? g * g * u : 0.0).epsilon(1e-6));
+    REQUIRE(silu[i] == Approx(g / (1 + std::exp(-g)) * u).epsilon(1e-6).margin(1e-12));
+  }
+  for (const BoundKernels& kernels : usable_kernels()) {
+    REQUIRE(same_bits(run(kernels.floats->squared_relu_glu), relu));
+    REQUIRE(same_bits(run(kernels.floats->silu_glu), silu));
+  }
+}
+
+TEST_CASE("attention equals the scalar one to the bit, and the exact one closely") {
+  for (const std::int64_t head_dim : {16, 64, 100, 128}) {
+    for (const std::int64_t heads : {1, 2, 4, 5}) {
+      for (const std::int64_t count : {1, 2, 15, 16, 17, 255, 256}) {
+        const std::int64_t stride = round_up(head_dim, 16), n_ctx = kAttentionBlock;
+        const auto q = awkward_floats(heads * head_dim, heads * head_dim, 5);
+        const auto k = awkward_floats(n_ctx * head_dim, n_ctx * head_dim, 6);
+        const auto v = awkward_floats(n_ctx * head_dim, n_ctx * head_dim, 8);
+        std::vector<std::uint16_t> keys(static_cast<std::size_t>(n_ctx * head_dim), 0x7e00);  // NaN where never written
+        std::vector<std::uint16_t> values(static_cast<std::size_t>(n_ctx * stride), 0);
+        for (std::int64_t p = 0; p < count; ++p) {
+          for (std::int64_t d = 0; d < head_dim; ++d) {
+            const auto at = static_cast<std::size_t>(p * head_dim + d);
+            keys[static_cast<std::size_t>((p / 16 * head_dim + d) * 16 + p % 16)] = bh::float_to_half(k[at]);
+            values[static_cast<std::size_t>(p * stride + d)] = bh::float_to_half(v[at]);
+          }
+        }
+        const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+        const auto run = [&](const BoundKernels& kernels) {
+          std::vector<float> out(static_cast<std::size_t>(heads * stride + 2 * heads + 1), kGuard);
+          float* max = out.data() + heads * stride;
+          kernels.floats->attention_block({q.data(), heads, head_dim, keys.data(), values.data(), stride, 0, count,
+                                           scale, out.data(), max, max + heads});
+          return out;
+        };
+        const auto expected = run(scalar());
+        REQUIRE(expected.back() == kGuard);
+        for (std::int64_t h = 0; h < heads; ++h) {
+          std::vector<double> weights;
+          double sum = 0.0, peak = -1e300;
+          for (std::int64_t p = 0; p < count; ++p) {
+            double score = 0.0;
+            for (std::int64_t d = 0; d < head_dim; ++d) {
+              score += static_cast<double>(q[static_cast<std::size_t>(h * head_dim + d)]) *
+                       static_cast<double>(bh::half_to_float(
+                           bh::float_to_half(k[static_cast<std::size_t>(p * head_dim + d)])));
+            }
+            weights.push_back(score * static_cast<double>(scale));
+            peak = std::max(peak, weights.back());
+          }
+          for (double& weight : weights) sum += weight = std::exp(weight - peak);
+          double out = 0.0;
+          for (std::int64_t p = 0; p < count; ++p) {
+            out += weights[static_cast<std::size_t>(p)] *
+                   static_cast<double>(bh::half_to_float(values[static_cast<std::size_t>(p * stride + 1)]));
+          }
+          const auto total = static_cast<double>(expected[static_cast<std::size_t>(heads * stride + heads + h)]);
+          REQUIRE(static_cast<double>(expected[static_cast<std::size_t>(h * stride + 1)]) / total ==
+                  Approx(out / sum).epsilon(2e-4).margin(2e-4));
+        }
+        for (const BoundKernels& kernels : usable_kernels()) {
+          INFO(kernels.float_isa << ", head size " << head_dim << ", " << heads << " heads, " << count << " positions");
+          REQUIRE(same_bits(run(kernels), expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an unusable or unknown kernel is never replaced in silence") {
+  REQUIRE_THROWS_WITH(bind_kernels("avx9"), Catch::Contains("unknown kernel"));
+  REQUIRE(bind_kernels("i2_s.scalar").ternary_name == "i2_s.scalar");
+  for (const KernelInfo& info : cpu_kernels()) {
+    if (!info.why_unusable.empty()) REQUIRE_THROWS_WITH(bind_kernels(info.name), Catch::Contains(info.why_unusable));
+  }
+}
