@@ -4,6 +4,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -92,7 +94,8 @@ int cores_in_cgroup(int limit) {
   int allowed = limit;
   // cgroup v2: the tightest quota on the way up to the root.
   for (std::string group = own_group == "/" ? "" : own_group;; group = group.substr(0, group.rfind('/'))) {
-    std::istringstream line(first_line("/sys/fs/cgroup" + group + "/cpu.max"));  // "max 100000" or "150000 100000"
+    std::istringstream line(
+        first_line(fmt::format("/sys/fs/cgroup{}/cpu.max", group)));  // "max 100000" or "150000 100000"
     if (line >> quota >> period) allowed = std::min(allowed, cores(quota, period));
     if (group.empty()) break;
   }
@@ -104,7 +107,7 @@ int cores_in_cgroup(int limit) {
 
 std::uint64_t cache_bytes(int level, const std::string& type) {
   for (int index = 0; index < 8; ++index) {
-    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
+    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", index);
     if (first_line(folder + "level") != std::to_string(level) || first_line(folder + "type") != type) continue;
     const std::string size = first_line(folder + "size");  // "32K"
     const std::uint64_t number = std::strtoull(size.c_str(), nullptr, 10);
@@ -121,7 +124,7 @@ HostFacts read_host_facts() {
   utsname name{};
   if (uname(&name) == 0) {
     facts.architecture = name.machine;
-    facts.os = std::string(name.sysname) + " " + name.release;
+    facts.os = fmt::format("{} {}", name.sysname, name.release);
   }
   facts.features = detect_features();
   facts.logical_cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));

@@ -231,7 +231,8 @@ TEST_CASE("a scaled ternary product gives the reference's value") {
 
 TEST_CASE("the exponential is accurate, and equal everywhere") {
   std::vector<float> x(64 * 4096);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = -90.0f + 178.0f * static_cast<float>(i) / static_cast<float>(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = -90.0f + 178.0f * static_cast<float>(i) / static_cast<float>(x.size());
   x[0] = -std::numeric_limits<float>::infinity();
   const auto run = [&](const BoundKernels& kernels) {
     std::vector<float> y(x.size());
@@ -305,8 +306,8 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
             double score = 0.0;
             for (std::int64_t d = 0; d < head_dim; ++d) {
               score += static_cast<double>(q[static_cast<std::size_t>(h * head_dim + d)]) *
-                       static_cast<double>(bh::half_to_float(
-                           bh::float_to_half(k[static_cast<std::size_t>(p * head_dim + d)])));
+                       static_cast<double>(
+                           bh::half_to_float(bh::float_to_half(k[static_cast<std::size_t>(p * head_dim + d)])));
             }
             weights.push_back(score * static_cast<double>(scale));
             peak = std::max(peak, weights.back());
