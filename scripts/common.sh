@@ -19,7 +19,7 @@ show_help() { sed -n '2,${ /^#/!q; s/^# \{0,1\}//p }' "$root/scripts/$self"; }
 
 # The files that are or may become part of the tree, under $root: what git tracks or does not ignore.
 tracked() { git ls-files --cached --others --exclude-standard --deduplicate -- "$@"; }
-cxx_files() { tracked '*.h' '*.cpp' '*.cu' '*.cuh'; }
+cxx_files() { tracked '*.h' '*.inl' '*.cpp' '*.cu' '*.cuh'; }
 
 # install_packages PACKAGE...: with apt-get, as root or through sudo; fetches the package lists only where it cannot do with
 # the ones that are there. apt's words go to $apt_log. Options for `apt-get install` may be given in the array apt_options.
