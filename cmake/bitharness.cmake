@@ -3,7 +3,8 @@
 # Bits must not depend on the compiler's taste: no contraction, fma only where it is written (ARCHITECTURE.md, One answer).
 add_library(bh_options INTERFACE)
 target_include_directories(bh_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
-target_compile_options(bh_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
+target_compile_options(bh_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off
+  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(BH_WERROR)
   target_compile_options(bh_options INTERFACE -Werror)
 endif()
