@@ -1,9 +1,6 @@
 #include "engine/base/json.h"
 
-#include <boost/json/array.hpp>
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/string.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>

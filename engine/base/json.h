@@ -1,7 +1,9 @@
 // Reading and writing JSON: the project's only use of Boost.JSON, shared by the engine and the harness.
 #pragma once
 
-#include <boost/json/fwd.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
 #include <cstddef>
 #include <functional>

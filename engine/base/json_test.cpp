@@ -1,7 +1,5 @@
 #include "engine/base/json.h"
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

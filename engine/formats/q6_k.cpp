@@ -72,6 +72,7 @@ Block encode_block(std::span<const float> values) {
   Block block{};
   block.d = float_to_half(largest / -128.0f);
   const float d = half_to_float(block.d);
+  if (!std::isfinite(d)) return block;  // too large: the caller refuses it
   for (std::size_t g = 0; g < kCols / kGroup; ++g) {
     const float scale = d == 0 ? 0.0f : std::clamp(std::nearbyint(group_scale[g] / d), -128.0f, 127.0f);
     block.scales[g] = static_cast<std::int8_t>(scale);
@@ -91,7 +92,7 @@ void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::sp
   for (std::size_t b = 0; b < src.size() / kCols; ++b) {
     const auto values = src.subspan(b * kCols, kCols);
     const bool finite = std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-    const Block block = encode_block(values);
+    const Block block = finite ? encode_block(values) : Block{};
     if (!finite || !std::isfinite(half_to_float(block.d)))
       fail(ErrorKind::usage, "the block at {} holds values too large for Q6_K",
            place_of(static_cast<std::int64_t>(b) * kCols, cols));

@@ -1,7 +1,5 @@
 #include "engine/model/hf_config.h"
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <limits>
 
 #include "engine/base/error.h"

@@ -1,7 +1,6 @@
 // A Model from a Hugging Face folder: config.json, one SafeTensors file or shards, tokenizer.json. Linear weights,
 // packed or float master, become canonical I2_S in memory.
 #include <algorithm>
-#include <boost/json/object.hpp>
 #include <cmath>
 #include <exception>
 #include <map>

@@ -4,8 +4,6 @@
 #include <fstream>
 #include <map>
 
-#include <boost/json/object.hpp>
-
 #include "engine/base/error.h"
 #include "engine/base/float_types.h"
 #include "engine/base/json.h"
@@ -33,7 +31,7 @@ bool same_matrix(const Matrix& a, const Matrix& b) {
 /// A folder of a one-block model; every tensor bf16 with arbitrary values unless replaced.
 struct SmallFolder {
   bh::json::object config = {
-      {"architectures", {"BitNetForCausalLM"}},
+      {"architectures", bh::json::array{"BitNetForCausalLM"}},
       {"model_type", "bitnet"},
       {"hidden_act", "relu2"},
       {"hidden_size", 128},
@@ -247,7 +245,7 @@ TEST_CASE("the activation is what config.json says, whatever the architecture is
   SmallFolder made;
   REQUIRE(made.load()->config.activation == Activation::squared_relu);
   made.config["hidden_act"] = "silu";
-  made.config["architectures"] = {"BitnetForCausalLM"};
+  made.config["architectures"] = bh::json::array{"BitnetForCausalLM"};
   const auto model = made.load();
   REQUIRE(model->config.activation == Activation::silu);
   REQUIRE(model->config.architecture == "bitnet");
@@ -272,7 +270,7 @@ TEST_CASE("the sub-norms of the first BitNet models go by other names") {
 
 TEST_CASE("a Llama folder runs as one only with BitNet weights") {
   SmallFolder made(true, false);
-  made.config["architectures"] = {"LlamaForCausalLM"};
+  made.config["architectures"] = bh::json::array{"LlamaForCausalLM"};
   made.config["hidden_act"] = "silu";
   made.floats("lm_head.weight", {2048, 128});
   const auto model = made.load();
@@ -341,7 +339,7 @@ TEST_CASE("a folder that is no model says what is wrong with it") {
     spoiled.refused("\"" + key + "\" is not");
   }
   SmallFolder spoiled;
-  spoiled.config["architectures"] = {"GPT2LMHeadModel"};
+  spoiled.config["architectures"] = bh::json::array{"GPT2LMHeadModel"};
   spoiled.refused("\"GPT2LMHeadModel\" is not supported");
   spoiled = SmallFolder();
   spoiled.config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}};

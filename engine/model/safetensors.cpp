@@ -1,8 +1,6 @@
 #include "engine/model/safetensors.h"
 
 #include <algorithm>
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <limits>
 #include <optional>
 #include <unordered_map>
