@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ using TokenId = std::int32_t;
 inline constexpr TokenId kNoToken = -1;
 
 class GgufFile;
+struct LoadedVocabulary;
 
 /// Values as in tokenizer.ggml.token_type.
 enum class TokenType : std::int32_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
@@ -32,6 +34,9 @@ struct Vocabulary {
   bool add_bos = false;
   bool add_eos = false;
   bool add_space_prefix = true;  ///< SPM
+  /// BPE: a pre-token that is a token is emitted whole; empty = as `pre` implies. GGUF has no key for it.
+  std::optional<bool> ignore_merges;
+  std::vector<TokenId> extra_eog;  ///< tokens besides eos, eot and eom that end a generation
   std::string chat_template;
 };
 
@@ -65,6 +70,7 @@ class Tokenizer {
 
  private:
   struct State;
+  explicit Tokenizer(LoadedVocabulary loaded);
   std::shared_ptr<const State> state_;
 };
 
