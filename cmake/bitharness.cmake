@@ -2,7 +2,7 @@
 
 # Bits must not depend on the compiler's taste: no contraction, fma only where it is written (ARCHITECTURE.md, One answer).
 add_library(bh_options INTERFACE)
-target_include_directories(bh_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_include_directories(bh_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 target_compile_options(bh_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -ffp-contract=off
   -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(BH_WERROR)
@@ -23,4 +23,20 @@ function(bh_library name)
     target_sources(bh_tests PRIVATE ${arg_TESTS})
     target_link_libraries(bh_tests PRIVATE ${name})
   endif()
+endfunction()
+
+# bh_embed(TARGET FILE...): compiles the bytes of each file into TARGET. Its sources include "generated/TARGET.h" and call
+# bh::embedded::criteria_json() for suites/acceptance/criteria.json, a std::string_view.
+function(bh_embed target)
+  set(base ${PROJECT_BINARY_DIR}/generated/${target})
+  set(paths "")
+  foreach(file IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    list(APPEND paths ${file})
+  endforeach()
+  add_custom_command(OUTPUT ${base}.h ${base}.cpp
+    COMMAND ${CMAKE_COMMAND} "-DTARGET=${target}" "-DBASE=${base}" "-DFILES=${paths}" -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${paths} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    COMMENT "Embedding data into ${target}" VERBATIM)
+  target_sources(${target} PRIVATE ${base}.cpp ${base}.h)
 endfunction()

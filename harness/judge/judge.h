@@ -1,0 +1,13 @@
+// The one judge: a Report and its Expectations become verdicts and an exit code.
+#pragma once
+
+#include "harness/core/exit_code.h"
+#include "harness/core/report.h"
+
+namespace bh::harness {
+
+/// Lowers verdicts to what the report's expectations demand and sets its outcome. Judging a judged report again changes
+/// nothing. A bound is met or not; a metric that is missing or null never meets one: it makes the case untrusted.
+void judge(Report& report);
+
+}  // namespace bh::harness

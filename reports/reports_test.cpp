@@ -1,0 +1,139 @@
+// Writers are judged by what they must never do: lose a verdict, let text break the document, call a mock real.
+#include <algorithm>
+
+#include "engine/base/json.h"
+#include "harness/core/report_json.h"
+#include "reports/render.h"
+#include "reports/writers.h"
+#include "tests/support/catch.h"
+
+using namespace bh;
+using namespace bh::harness;
+using namespace bh::reports;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Report report_with_every_verdict() {
+  Report report;
+  report.suite = "fake";
+  report.started_at = "2026-01-02T03:04:05.678Z";
+  report.environment.bitharness_version = "1.2.3";
+  for (const Verdict verdict : kVerdicts) {
+    const std::string id = "fake/" + std::string(to_string(verdict));
+    report.cases.push_back({id, "A title", {}, "bitharness fake --filter " + id});
+    Result result;
+    result.case_id = id;
+    result.verdict = verdict;
+    result.reason = verdict == Verdict::passed ? "" : "because of " + std::string(to_string(verdict));
+    result.metrics = {{"speed", "tok/s", 12.5, {}, ""}};
+    report.results.push_back(result);
+  }
+  report.expectations = {{"fake/failed", "speed", 15.0, std::nullopt, "criteria", true, Verdict::failed}};
+  report.outcome = {1, {"fake/failed failed"}};
+  return report;
+}
+
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t found = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + what.size())) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("every writer names every case, and none has the name of another") {
+  const Report report = report_with_every_verdict();
+  std::vector<std::string_view> names, files;
+  for (const Writer& writer : writers()) {
+    const std::string text = writer.render(report, {});
+    for (const Result& result : report.results) CHECK_THAT(text, Contains(result.case_id));
+    CHECK(std::find(names.begin(), names.end(), writer.name) == names.end());
+    CHECK(std::find(files.begin(), files.end(), writer.file_name) == files.end());
+    names.push_back(writer.name);
+    files.push_back(writer.file_name);
+  }
+}
+
+TEST_CASE("writers are pure: equal reports give equal bytes") {
+  for (const Writer& writer : writers()) {
+    CHECK(writer.render(report_with_every_verdict(), {}) == writer.render(report_with_every_verdict(), {}));
+  }
+}
+
+TEST_CASE("the console is without escape codes unless colour is wanted, and says how to repeat what failed") {
+  const Report report = report_with_every_verdict();
+  const std::string plain = render_console(report, {});
+  CHECK(plain.find('\x1b') == std::string::npos);
+  CHECK(render_console(report, {.colour = true, .verbose = false}).find('\x1b') != std::string::npos);
+  CHECK_THAT(plain, Contains("repeat: bitharness fake --filter fake/failed"));
+  CHECK_THAT(plain, !Contains("repeat: bitharness fake --filter fake/passed"));
+  CHECK_THAT(plain, Contains("FAILED: 1 passed, 1 warned, 1 failed, 1 regressed"));
+  CHECK_THAT(plain, Contains("wants speed >= 15 (criteria)"));
+}
+
+TEST_CASE("JUnit counts what failed, errored and was skipped, and passes nothing untrusted") {
+  const std::string xml = render_junit(report_with_every_verdict(), {});
+  CHECK_THAT(xml, Contains("tests=\"8\" failures=\"3\" errors=\"2\" skipped=\"1\""));
+  CHECK_THAT(xml, Contains("<failure type=\"untrusted\""));
+  CHECK_THAT(xml, Contains("<error type=\"interrupted\""));
+  CHECK(count(xml, "<failure") == 3);
+  CHECK(count(xml, "<testcase") == count(xml, "</testcase>"));
+}
+
+TEST_CASE("hostile text stays text in XML, Markdown and on the terminal") {
+  Report report = report_with_every_verdict();
+  const std::string hostile = "a\x01\x1b[31m<b>&\"]]>\xff\xef\xbf\xbf|`x`\nnext";
+  report.results[2].reason = hostile;
+  report.results[2].details = {{"text", "```\nout of the fence"}};
+  report.cases[2].title = hostile;
+  const std::string xml = render_junit(report, {});
+  CHECK(std::none_of(xml.begin(), xml.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n'; }));
+  CHECK_THAT(xml, Contains("&lt;b&gt;&amp;&quot;]]&gt;"));
+  CHECK(xml.find("\xef\xbf\xbf") == std::string::npos);
+  CHECK(xml.find('\xff') == std::string::npos);
+  const std::string console = render_console(report, {});
+  CHECK(console.find('\x1b') == std::string::npos);
+  const std::string markdown = render_markdown(report, {});
+  CHECK_THAT(markdown, Contains("&lt;b&gt;&amp;"));
+  CHECK_THAT(markdown, Contains("\\|\\`x\\` next"));
+  CHECK_NOTHROW(parse_json(render_json(report, {}), "run.json"));
+  CHECK_NOTHROW(parse_json(render_verdicts(report, {}), "fake.json"));
+}
+
+TEST_CASE("a mock run says so in every document") {
+  Report report = report_with_every_verdict();
+  report.subject = {{"name", "mock"}, {"mock", true}};
+  CHECK_THAT(render_console(report, {}), Contains("MOCK RUN"));
+  CHECK_THAT(render_markdown(report, {}), Contains("MOCK RUN"));
+  CHECK_THAT(render_summary(report, {}), Contains("MOCK RUN"));
+  CHECK_THAT(render_junit(report, {}), Contains("<property name=\"mock\" value=\"true\"/>"));
+  CHECK(parse_json(render_verdicts(report, {}), "x").at("mock").as_bool());
+  CHECK(parse_json(render_json(report, {}), "x").at("subject").at("mock").as_bool());
+  report.subject = {{"name", "engine"}, {"mock", false}};
+  CHECK_THAT(render_console(report, {}), !Contains("MOCK RUN"));
+}
+
+TEST_CASE("the summary shows the worst first and stays under its limit") {
+  Report report = report_with_every_verdict();
+  const std::string small = render_summary(report, {});
+  CHECK(small.find("| fake/errored") < small.find("| fake/failed"));
+  CHECK(small.find("| fake/failed") < small.find("| fake/passed"));
+  Result result = report.results[2];
+  for (int i = 0; i < 5000; ++i) {
+    result.case_id = "fake/more/" + std::to_string(i);
+    report.results.push_back(result);
+    report.outcome.reasons.push_back(result.case_id + " failed because of a reason that is not short");
+  }
+  const std::string large = render_summary(report, {});
+  CHECK(large.size() <= kSummaryBytes);
+  CHECK_THAT(large, Contains("more cases are in run.json"));
+}
+
+TEST_CASE("numbers read as people write them") {
+  CHECK(format_seconds(1'240'000'000) == "1.24 s");
+  CHECK(format_seconds(5'000'000) == "5.0 ms");
+  CHECK(format_metric({"x", "tok/s", 12.5, {}, ""}) == "12.5 tok/s");
+  CHECK(format_metric({"x", "", std::nullopt, {}, "no file"}) == "n/a (no file)");
+  CHECK(format_metric({"x", "ns", 2e9, {}, ""}) == "2.00 s");
+}
