@@ -10,7 +10,7 @@
 using namespace bh;
 using namespace bh::harness;
 using namespace bh::reports;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

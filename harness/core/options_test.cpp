@@ -7,7 +7,7 @@
 
 using namespace bh;
 using namespace bh::harness;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -35,7 +35,7 @@ class Suite {
   virtual std::vector<Expectation> expectations() = 0;
   /// May throw: an exception becomes Verdict::errored. case_id and duration_ns are filled in by the caller.
   virtual Result run(const Case& item) = 0;
-  /// Subject and notes of the report; called once, after the last case.
+  /// Subject and notes of the report; called after expand() and after every case, so that an interrupted run has them.
   virtual void describe(Report& report) { static_cast<void>(report); }
 };
 

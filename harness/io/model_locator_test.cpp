@@ -46,8 +46,8 @@ TEST_CASE("where there is no model the message says where it was looked for and 
     FAIL("found a model in an empty prefix");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::setup);
-    CHECK_THAT(error.what(), Catch::Matchers::Contains("share/bitharness/models/kjv-3m"));
-    CHECK_THAT(error.what(), Catch::Matchers::Contains("BITHARNESS_MODEL"));
+    CHECK_THAT(error.what(), Catch::Contains("share/bitharness/models/kjv-3m"));
+    CHECK_THAT(error.what(), Catch::Contains("BITHARNESS_MODEL"));
   }
 }
 

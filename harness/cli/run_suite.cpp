@@ -1,0 +1,311 @@
+#include "harness/cli/run_suite.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <new>
+#include <set>
+
+#include "engine/base/atomic_file.h"
+#include "engine/base/error.h"
+#include "harness/cli/signals.h"
+#include "harness/core/exit_code.h"
+#include "harness/core/report_json.h"
+#include "harness/core/text.h"
+#include "harness/judge/judge.h"
+#include "harness/measure/environment.h"
+
+namespace bh::harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::array kSuiteRows = {
+    OptionRow{.name = "filter",
+              .kind = OptionKind::text,
+              .value_name = "PATTERN",
+              .help = "run only cases whose id contains PATTERN, or matches it whole where it holds * or ?",
+              .repeatable = true},
+    OptionRow{.name = "list", .help = "print the ids of the selected cases and run nothing"},
+    OptionRow{.name = "repro", .help = "print the commands that repeat the selected cases one by one and run nothing"},
+    OptionRow{.name = "strict",
+              .help = "no mocks, fallback kernels, suspicious weights or skips of required cases: exit 8",
+              .extra_env = "BITNET_STRICT_MODE"},
+    OptionRow{.name = "output",
+              .aliases = "o",
+              .kind = OptionKind::text,
+              .value_name = "DIR",
+              .help = "write run.json, samples.jsonl and the documents made of them into DIR"},
+    OptionRow{.name = "json", .help = "print the whole report as JSON on stdout"},
+    OptionRow{.name = "quiet", .aliases = "q", .help = "no progress on stderr"},
+    OptionRow{.name = "verbose", .aliases = "v", .help = "show every metric on stdout, not only what is not green"},
+};
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  const auto at = text.find(what);
+  return at == std::string::npos ? text : text.replace(at, what.size(), by);
+}
+
+std::string file_name(const Writer& writer, const std::string& suite) {
+  std::string upper = suite;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return replaced(replaced(std::string(writer.file_name), "{suite}", suite), "{SUITE}", upper);
+}
+
+/// The options that repeat a case: all that were given, but those that choose cases or outputs.
+std::string repro_options(const Options& options, std::span<const OptionRow> rows) {
+  std::string text;
+  for (const OptionValue& option : options.values()) {
+    const bool left_out = option.name == "filter" || option.name == "list" || option.name == "repro" ||
+                          option.name == "output" || option.name == "json" || option.name == "quiet" ||
+                          option.name == "verbose" || option.name == "config";
+    if (left_out || option.source == OptionSource::default_value) continue;
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const OptionRow& item) { return item.name == option.name; });
+    const bool is_flag = row == rows.end() || row->kind == OptionKind::flag;
+    for (const std::string& value : option.values) {
+      if (is_flag && value != "true") continue;
+      text += is_flag ? fmt::format(" --{}", option.name) : fmt::format(" --{} {}", option.name, shell_quote(value));
+    }
+  }
+  return text;
+}
+
+Result errored(ErrorKind kind, const std::string& reason) {
+  Result result;
+  result.verdict = Verdict::errored;
+  result.reason = reason;
+  result.error_kind = to_string(kind);
+  return result;
+}
+
+/// One run of one suite. The report is guarded by a mutex, because a signal finishes it from another thread.
+class SuiteRun {
+ public:
+  SuiteRun(const App& app, const SuiteRow& row, const Options& options, World& world)
+      : app_(app), row_(row), options_(options), world_(world) {}
+
+  int run();
+
+ private:
+  void select_cases();
+  int list() const;
+  void open_directory();
+  Result run_case(const Case& item);
+  void keep(Result result);
+  void finish();
+  void write_documents() const;
+  void print() const;
+  void progress(std::string_view line);
+  void on_signal(int signal);
+
+  const App& app_;
+  const SuiteRow& row_;
+  const Options& options_;
+  World& world_;
+  std::unique_ptr<Suite> suite_;
+  std::mutex mutex_;
+  std::mutex progress_mutex_;
+  Report report_;
+  std::int64_t start_ns_ = 0;
+  fs::path directory_;  ///< empty = no run directory
+  std::ofstream samples_;
+  bool finished_ = false;
+  std::unique_ptr<SignalWatcher> watcher_;  ///< last, so that its thread ends before what it uses
+};
+
+int SuiteRun::run() {
+  start_ns_ = world_.clock.steady_ns();
+  report_.started_at = world_.clock.utc_now();
+  report_.suite = row_.name;
+  report_.command_line = "bitharness";
+  for (const std::string& arg : world_.args) report_.command_line += " " + shell_quote(arg);
+  report_.strict = options_.flag("strict");
+  report_.options = options_.values();
+  report_.environment = read_environment();
+  if (world_.own_process) {
+    watcher_ = std::make_unique<SignalWatcher>(std::chrono::milliseconds(0), [this](int signal) { on_signal(signal); });
+  }
+  const SuiteContext context{&options_, app_.subjects, world_.clock, [this](std::string_view line) { progress(line); },
+                             [this] { return watcher_ && watcher_->cancelled(); }};
+  suite_ = row_.make(context);
+  select_cases();
+  if (options_.flag("list") || options_.flag("repro")) return list();
+  open_directory();
+  for (const Case& item : report_.cases) keep(run_case(item));
+  const std::lock_guard lock(mutex_);
+  finish();
+  return report_.outcome.exit_code;
+}
+
+void SuiteRun::select_cases() {
+  std::vector<Case> cases = suite_->expand();
+  const auto filters = options_.texts("filter");
+  std::set<std::string> left_out;
+  std::vector<Case> selected;
+  for (Case& item : cases) {
+    const bool wanted = filters.empty() || std::any_of(filters.begin(), filters.end(), [&](const std::string& filter) {
+                          return matches_filter(item.id, filter);
+                        });
+    if (!wanted) {
+      left_out.insert(item.id);
+      continue;
+    }
+    if (item.repro.empty()) {
+      item.repro = fmt::format("bitharness {}{} --filter {}", row_.name, repro_options(options_, row_.options),
+                               shell_quote(item.id));
+    }
+    selected.push_back(std::move(item));
+  }
+  if (selected.empty() && !cases.empty()) {
+    progress(fmt::format("--filter {}: none of the {} cases matches; --list shows their ids",
+                         shell_quote(filters.front()), cases.size()));
+  }
+  auto expectations = suite_->expectations();
+  expectations.erase(std::remove_if(expectations.begin(), expectations.end(),
+                                    [&](const Expectation& item) { return left_out.count(item.case_id) > 0; }),
+                     expectations.end());
+  const std::lock_guard lock(mutex_);
+  report_.cases = std::move(selected);
+  report_.expectations = std::move(expectations);
+  suite_->describe(report_);
+}
+
+int SuiteRun::list() const {
+  for (const Case& item : report_.cases) {
+    if (options_.flag("repro")) {
+      world_.out << item.repro << "\n";
+    } else {
+      world_.out << item.id << (item.title.empty() ? "" : "  " + item.title) << "\n";
+    }
+  }
+  return static_cast<int>(report_.cases.empty() ? ExitCode::inconclusive : ExitCode::ok);
+}
+
+void SuiteRun::open_directory() {
+  if (!options_.has("output")) return;
+  const std::lock_guard lock(mutex_);
+  directory_ = options_.text("output");
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  if (error || !fs::is_directory(directory_)) {
+    fail(ErrorKind::setup, "cannot make the run directory '{}': {}", directory_.string(),
+         error ? error.message() : "something else has that name");
+  }
+  // A run that is killed must not look like the finished one before it.
+  for (const Writer& writer : app_.writers) {
+    if (!writer.file_name.empty()) fs::remove(directory_ / file_name(writer, report_.suite), error);
+  }
+  samples_.open(directory_ / "samples.jsonl", std::ios::trunc);
+  if (!samples_) fail(ErrorKind::setup, "cannot write into '{}': {}", directory_.string(), std::strerror(errno));
+}
+
+Result SuiteRun::run_case(const Case& item) {
+  const std::int64_t start = world_.clock.steady_ns();
+  Result result;
+  try {
+    result = suite_->run(item);
+  } catch (const Error& error) {
+    result = errored(error.kind(), error.what());
+  } catch (const std::bad_alloc&) {
+    result = errored(ErrorKind::setup, "out of memory");
+  } catch (const std::exception& error) {
+    result = errored(ErrorKind::internal, error.what());
+  }
+  result.case_id = item.id;
+  result.duration_ns = world_.clock.steady_ns() - start;
+  return result;
+}
+
+void SuiteRun::keep(Result result) {
+  const std::lock_guard lock(mutex_);
+  if (samples_.is_open()) {
+    samples_ << write_json_line(to_json(result)) << std::endl;
+    if (!samples_) fail(ErrorKind::setup, "cannot write samples.jsonl in '{}'; is the disk full?", directory_.string());
+  }
+  report_.results.push_back(std::move(result));
+  suite_->describe(report_);
+  const Result& kept = report_.results.back();
+  progress(fmt::format("[{}/{}] {} {}{}", report_.results.size(), report_.cases.size(), kept.case_id,
+                       to_string(kept.verdict), kept.reason.empty() ? "" : ": " + kept.reason));
+}
+
+/// With mutex_ held: judge, write, print.
+void SuiteRun::finish() {
+  report_.finished_at = world_.clock.utc_now();
+  report_.duration_ns = world_.clock.steady_ns() - start_ns_;
+  judge(report_);
+  write_documents();
+  print();
+  finished_ = true;
+}
+
+void SuiteRun::write_documents() const {
+  if (directory_.empty()) return;
+  // run.json last: where it stands, everything else is complete.
+  for (const bool record : {false, true}) {
+    for (const Writer& writer : app_.writers) {
+      if (writer.file_name.empty() || (writer.file_name == "run.json") != record) continue;
+      AtomicFile file(directory_ / file_name(writer, report_.suite));
+      file.write(writer.render(report_, {}));
+      file.commit();
+    }
+  }
+}
+
+void SuiteRun::print() const {
+  const char* no_colour = world_.getenv("NO_COLOR");
+  const WriterStyle style{.colour = world_.out_is_terminal && (no_colour == nullptr || *no_colour == '\0'),
+                          .verbose = options_.flag("verbose")};
+  const std::string_view wanted = options_.flag("json") ? "json" : "console";
+  for (const Writer& writer : app_.writers) {
+    if (writer.name == wanted) world_.out << writer.render(report_, style) << std::flush;
+  }
+}
+
+void SuiteRun::progress(std::string_view line) {
+  if (options_.flag("quiet")) return;
+  std::string text = to_valid_utf8(line);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  const std::lock_guard lock(progress_mutex_);
+  world_.err << text << std::endl;
+}
+
+/// On the watcher's thread. The case in progress is not waited for: it is reported as interrupted.
+void SuiteRun::on_signal(int signal) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return;  // too late to interrupt anything
+  try {
+    report_.interrupted_by_signal = signal;
+    for (std::size_t i = report_.results.size(); i < report_.cases.size(); ++i) {
+      Result result;
+      result.case_id = report_.cases[i].id;
+      result.verdict = Verdict::interrupted;
+      result.reason = fmt::format("the run was ended by {}", strsignal(signal));
+      report_.results.push_back(std::move(result));
+    }
+    finish();
+  } catch (const std::exception& error) {
+    progress(fmt::format("bitharness: error: the interrupted run could not be written: {}", error.what()));
+  }
+  ::_exit(kSignalBase + signal);
+}
+
+}  // namespace
+
+std::span<const OptionRow> suite_rows() noexcept { return kSuiteRows; }
+
+int run_suite(const App& app, const SuiteRow& row, const Options& options, World& world) {
+  return SuiteRun(app, row, options, world).run();
+}
+
+}  // namespace bh::harness
