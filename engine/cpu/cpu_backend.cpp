@@ -257,8 +257,9 @@ void CpuBackend::rotate_and_append(int layer, std::int64_t row) noexcept {
         float& first = x[adjacent ? 2 * i : i];
         float& second = x[adjacent ? 2 * i + 1 : i + table.half];
         const float a = first, b = second;
-        first = a * cos[i] - b * sin[i];
-        second = a * sin[i] + b * cos[i];
+        // The reference's compiler fuses the first product.
+        first = reference() ? std::fma(a, cos[i], -(b * sin[i])) : a * cos[i] - b * sin[i];
+        second = reference() ? std::fma(a, sin[i], b * cos[i]) : a * sin[i] + b * cos[i];
       }
     }
   };

@@ -12,7 +12,8 @@ void reference_rms_norm(const float* x, const float* weight, std::int64_t n, flo
 /// x = float(half(x)): what the reference does before multiplying a single row by f16 weights.
 void round_row_to_half(float* x, std::int64_t n) noexcept;
 
-/// scores -> probabilities over n values: float maximum, e^x in float, sum in double, times (float)(1 / sum).
+/// scores -> probabilities over n values: e^x in float, sums of 16 in float, their sum in double, times (float)(1 /
+/// sum).
 void reference_softmax(float* scores, std::int64_t n, float scale) noexcept;
 
 }  // namespace bh::engine
