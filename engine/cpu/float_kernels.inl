@@ -194,6 +194,8 @@ inline float half_at(const std::byte* bytes) {
   return wide[0];
 }
 
+constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the weight stream
+
 struct F32 {
   using Value = float;
   static Vec load16(const Value* p) { return load(p); }
@@ -216,8 +218,9 @@ struct NativeFormat {
   }
   static Lanes64 load64(const std::byte* row, std::int64_t col) {
     const Value* p = reinterpret_cast<const Value*>(row) + col;
-    __builtin_prefetch(p + 1024 / sizeof(Value));
-    __builtin_prefetch(p + 1088 / sizeof(Value));
+    for (std::size_t line = 0; line < 64 * sizeof(Value); line += 64) {
+      __builtin_prefetch(reinterpret_cast<const char*>(p) + kPrefetchBytes + line);
+    }
     return load_from(p);
   }
   static Lanes64 load_tail(const std::byte* row, std::int64_t col, std::int64_t count) {

@@ -6,7 +6,7 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kPrefetchBytes = 2048;  // ahead of the packed stream; hardware prefetch alone halves the rate
+constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream; nearer ones measured slower
 
 inline __m256i broadcast(const std::int8_t* codes) {
   std::int32_t word;
