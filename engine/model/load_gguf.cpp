@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/model/gguf.h"
+#include "engine/model/i2s_layout.h"
 #include "engine/model/loaders.h"
 
 namespace bh::engine {
@@ -48,6 +49,7 @@ class GgufLoader {
     refuse_leftovers();
     model_.storage = storage_;
     finish_model(model_, options_);
+    refuse_foreign_i2s_layout(model_);
     return std::make_shared<const Model>(std::move(model_));
   }
 

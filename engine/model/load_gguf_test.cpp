@@ -111,7 +111,7 @@ TEST_CASE("each architecture's name decides activation, rotation, sub-norms and 
   for (const auto* arch : {"bitnet-b1.58", "bitnet-25"}) {
     SmallModel made = SmallModel::make(arch);
     REQUIRE(load(made)->tied_output);
-    made.add("output.weight", TensorType::f16, {128, 257});
+    made.add("output.weight", TensorType::f16, {128, 258});
     const auto model = load(made);
     REQUIRE(model->tied_output);
     REQUIRE(has_warning(*model, "output.weight is not used"));
@@ -120,7 +120,7 @@ TEST_CASE("each architecture's name decides activation, rotation, sub-norms and 
   REQUIRE(load(made)->config.activation == Activation::silu);
   made = SmallModel::make("llama");
   REQUIRE(load(made)->tied_output);
-  made.add("output.weight", TensorType::f16, {128, 257});
+  made.add("output.weight", TensorType::f16, {128, 258});
   REQUIRE(!load(made)->tied_output);
   made.arch = "gpt2";
   refused(made, "the architecture \"gpt2\" is not supported");
@@ -204,7 +204,7 @@ TEST_CASE("a vocabulary of the wrong size is refused") {
   made.vocabulary.types.push_back(TokenType::normal);
   refused(made, "must agree");
   made = SmallModel::make();
-  made.add_keys = [](GgufWriter& writer) { writer.add("bitnet-b1.58.vocab_size", std::uint32_t{258}); };
+  made.add_keys = [](GgufWriter& writer) { writer.add("bitnet-b1.58.vocab_size", std::uint32_t{259}); };
   refused(made, "must agree");
 }
 

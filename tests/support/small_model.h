@@ -103,7 +103,7 @@ struct SmallModel {
   }
 
  private:
-  /// The 256 bytes in the GPT-2 alphabet and an end token.
+  /// The 256 bytes in the GPT-2 alphabet, one pair of them and an end token.
   static engine::Vocabulary byte_vocabulary() {
     engine::Vocabulary vocabulary;
     vocabulary.model = "gpt2";
@@ -117,9 +117,12 @@ struct SmallModel {
                       : std::string{static_cast<char>(0xc0 | (point >> 6)), static_cast<char>(0x80 | (point & 0x3f))});
       vocabulary.types.push_back(engine::TokenType::normal);
     }
+    vocabulary.tokens.emplace_back("th");
+    vocabulary.types.push_back(engine::TokenType::normal);
+    vocabulary.merges = {"t h"};
     vocabulary.tokens.emplace_back("<|end_of_text|>");
     vocabulary.types.push_back(engine::TokenType::control);
-    vocabulary.bos = vocabulary.eos = 256;
+    vocabulary.bos = vocabulary.eos = 257;
     return vocabulary;
   }
 
