@@ -83,6 +83,7 @@ show_progress() {
 
 build_failed() {
   [[ -t 2 ]] && printf '\n' >&2
-  tail -n 60 -- "$3" >&2
+  # What failed, without the steps that went well.
+  grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' -- "$3" | tail -n 60 >&2 || true
   die 4 "cannot $1 build/$2; the whole log is build/$2.log"
 }

@@ -1,3 +1,4 @@
+// The worked examples of the I2_S layout, and what it refuses.
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -1,3 +1,4 @@
+// Loading GGUF models: the shipped one, recorded ones, and small ones made to be wrong in one way each.
 #include <cmath>
 #include <cstring>
 #include <fstream>

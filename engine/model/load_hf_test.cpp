@@ -1,3 +1,4 @@
+// Loading Hugging Face folders: the shipped ones, and small ones made to be wrong in one way each.
 #include <cmath>
 #include <cstring>
 #include <filesystem>

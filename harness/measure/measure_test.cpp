@@ -1,3 +1,4 @@
+// Clocks and the environment fingerprint.
 #include "harness/measure/clock.h"
 #include "harness/measure/environment.h"
 #include "tests/support/catch.h"
