@@ -1,48 +1,24 @@
-// A vocabulary from a Hugging Face folder: tokenizer.json, with what tokenizer_config.json and generation_config.json
-// beside it add. Understood: byte-level BPE with a known pattern, and BPE with byte fallback, which is SPM.
+// A vocabulary from a Hugging Face folder: its tokenizer.json (vocabulary_hf_config.cpp reads what stands beside it).
+// Understood: byte-level BPE with a known pattern, and BPE with byte fallback, which is SPM.
 // Anything that would change the ids in a way not understood is refused.
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <unordered_map>
 #include <utility>
 
 #include "engine/base/error.h"
-#include "engine/base/json.h"
 #include "engine/model/pre_tokenizer.h"
 #include "engine/model/spm.h"
 #include "engine/model/unicode.h"
 #include "engine/model/vocabulary.h"
+#include "engine/model/vocabulary_hf.h"
 
 namespace bh::engine {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
-
-std::string_view text_of(const json::string& string) noexcept { return {string.data(), string.size()}; }
-
-const json::object& object_of(const json::value& value, std::string_view what) {
-  if (!value.is_object()) fail(ErrorKind::setup, "{}: an object is due here", what);
-  return value.get_object();
-}
-
-/// The member unless it is missing or null.
-const json::value* present(const json::object& object, std::string_view key) noexcept {
-  const json::value* value = find(object, key);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
-bool flag(const json::object& object, std::string_view key, bool otherwise, std::string_view what) {
-  return present(object, key) == nullptr ? otherwise : get_bool(object, key, what);
-}
-
-bool equals(const json::value* value, std::string_view text) noexcept {
-  return value != nullptr && value->is_string() && text_of(value->get_string()) == text;
-}
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 22;  // ten times the largest known
 
 /// The steps of a normalizer, pre_tokenizer or post_processor: its own or, of a Sequence, those inside.
 std::vector<const json::object*> steps_of(const json::object& root, std::string_view part, std::string_view list,
@@ -89,10 +65,6 @@ class HfReader {
   void make_spm();
   void read_post_processor();
   void read_template(const json::object& processor);
-  void read_tokenizer_config();
-  void read_chat_template(const json::object& config);
-  void read_generation_config();
-  void add_end_of_generation(TokenId id);
   TokenId id_of(std::string_view text, std::string_view where) const;
 
   Vocabulary& vocabulary() noexcept { return loaded_.vocabulary; }
@@ -128,8 +100,7 @@ LoadedVocabulary HfReader::read() {
   read_normalizer();
   read_pre_tokenizer();
   read_post_processor();
-  read_tokenizer_config();
-  read_generation_config();
+  read_hf_configs(folder_, template_decides_, loaded_);
   return std::move(loaded_);
 }
 
@@ -339,86 +310,6 @@ TokenId HfReader::id_of(std::string_view text, std::string_view where) const {
   const auto found = ids_.find(std::string(text));
   if (found == ids_.end()) refuse("{} names \"{}\", which is no token", where, text);
   return found->second;
-}
-
-void HfReader::read_tokenizer_config() {
-  const fs::path path = folder_ / "tokenizer_config.json";
-  if (!fs::exists(path)) return;
-  const json::value document = read_json_file(path.string());
-  const json::object& config = object_of(document, path.string());
-  const auto token = [&](std::string_view key, TokenId& id) {
-    const json::value* value = present(config, key);
-    if (value == nullptr || id != kNoToken) return;
-    const std::string text = value->is_object() ? get_string(value->get_object(), "content", path.string())
-                                                : get_string(config, key, path.string());
-    id = id_of(text, key);
-  };
-  token("bos_token", vocabulary().bos);
-  token("eos_token", vocabulary().eos);
-  token("pad_token", vocabulary().padding);
-  token("unk_token", vocabulary().unknown);
-  if (!template_decides_) {
-    // As transformers does: the Llama 2 class adds BOS unless told not to, any other only what the template says.
-    const bool llama_class = present(config, "tokenizer_class") != nullptr &&
-                             get_string(config, "tokenizer_class", path.string()).rfind("LlamaTokenizer", 0) == 0;
-    vocabulary().add_bos = flag(config, "add_bos_token", llama_class, path.string());
-    vocabulary().add_eos = flag(config, "add_eos_token", false, path.string());
-  }
-  read_chat_template(config);
-}
-
-/// In the config as a text or as a list of named ones, or in a file of its own.
-void HfReader::read_chat_template(const json::object& config) {
-  std::string& chat_template = vocabulary().chat_template;
-  if (const json::value* value = present(config, "chat_template")) {
-    if (value->is_string()) chat_template = text_of(value->get_string());
-    if (const json::array* list = value->if_array()) {
-      for (const json::value& entry : *list) {
-        const json::object& named = object_of(entry, "chat_template");
-        if (chat_template.empty() || get_string(named, "name", "chat_template") == "default")
-          chat_template = get_string(named, "template", "chat_template");
-      }
-    }
-    return;
-  }
-  std::ifstream file(folder_ / "chat_template.jinja", std::ios::binary);
-  if (file) chat_template.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-}
-
-void HfReader::read_generation_config() {
-  const fs::path path = folder_ / "generation_config.json";
-  if (!fs::exists(path)) return;
-  const json::value document = read_json_file(path.string());
-  const json::object& config = object_of(document, path.string());
-  const auto checked = [&](const json::value& value) {
-    const std::int64_t id = value.is_int64() ? value.get_int64() : -1;
-    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary().tokens.size())
-      fail(ErrorKind::setup, "{}: {} is no token id of {}", path.string(), write_json_line(value), what_);
-    return static_cast<TokenId>(id);
-  };
-  const auto token = [&](std::string_view key, TokenId& id) {
-    const json::value* value = present(config, key);
-    if (value != nullptr && id == kNoToken) id = checked(*value);
-  };
-  token("bos_token_id", vocabulary().bos);
-  token("pad_token_id", vocabulary().padding);
-  const json::value* eos = present(config, "eos_token_id");
-  if (eos == nullptr) return;
-  if (!eos->is_array()) return add_end_of_generation(checked(*eos));
-  for (const json::value& id : eos->get_array()) add_end_of_generation(checked(id));
-}
-
-void HfReader::add_end_of_generation(TokenId id) {
-  Vocabulary& v = vocabulary();
-  if (v.eos == kNoToken || v.eos == id) {
-    v.eos = id;
-  } else if (v.tokens[static_cast<std::size_t>(id)] == "<|eom_id|>") {
-    v.eom = id;
-  } else if (v.eot == kNoToken) {
-    v.eot = id;
-  } else {
-    v.extra_eog.push_back(id);
-  }
 }
 
 }  // namespace
