@@ -1,0 +1,65 @@
+#include "engine/cpu/packed_ternary.h"
+
+#include <cmath>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "tests/support/catch.h"
+
+using namespace bh::engine;
+
+namespace {
+
+/// An I2_S matrix with code (row * 7 + col * 3) % 3 everywhere.
+struct MadeMatrix {
+  std::vector<std::byte> bytes;
+  Matrix matrix;
+
+  MadeMatrix(std::int64_t rows, std::int64_t cols) {
+    std::vector<std::uint8_t> codes;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = 0; c < cols; ++c) codes.push_back(code(r, c));
+    }
+    matrix.format = &weight_format(TensorType::i2_s);
+    bytes.resize(static_cast<std::size_t>(*matrix.format->byte_size(rows, cols)));
+    i2_s::pack(codes, 0.25f, bytes);
+    matrix.name = "blk.0.attn_q.weight";
+    matrix.rows = rows;
+    matrix.cols = cols;
+    matrix.bytes = bytes;
+  }
+  static std::uint8_t code(std::int64_t r, std::int64_t c) { return static_cast<std::uint8_t>((r * 7 + c * c) % 3); }
+};
+
+int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col) {
+  const std::int64_t group = row / kGroupRows, step = col / kStepCols, j = col % 4, f = col % kStepCols / 4;
+  const std::int64_t at = group * packed.group_bytes() + step * kStepBytes + 4 * (row % kGroupRows) + j;
+  return packed.weights[static_cast<std::size_t>(at)] >> (2 * f) & 3;
+}
+
+}  // namespace
+
+TEST_CASE("packing keeps every code and fills the rest with weight 0") {
+  bh::ThreadPool pool(2);
+  // Whole blocks a row; rows that do not fill a group; rows that start inside a block.
+  const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {32, 72}, {128, 9}, {64, 1096}};
+  for (const auto& [rows, cols] : shapes) {
+    const MadeMatrix made(rows, cols);
+    const PackedTernary packed = pack_ternary(made.matrix, pool);
+    REQUIRE(packed.scale == 0.25f);
+    for (std::int64_t r = 0; r < packed.groups * kGroupRows; ++r) {
+      for (std::int64_t c = 0; c < packed.steps * kStepCols; ++c) {
+        INFO(rows << " x " << cols << ", row " << r << ", column " << c);
+        REQUIRE(packed_code(packed, r, c) == (r < rows && c < cols ? MadeMatrix::code(r, c) : 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("an illegal code is named with its tensor, row and column") {
+  bh::ThreadPool pool(1);
+  MadeMatrix made(16, 128);
+  made.bytes[32 * 5 + 3] |= std::byte{0x30};  // row 5, column 32 + 3
+  REQUIRE_THROWS_WITH(pack_ternary(made.matrix, pool),
+                      Catch::Contains("blk.0.attn_q.weight") && Catch::Contains("row 5, column 35"));
+}
