@@ -9,6 +9,7 @@
 #include <system_error>
 #include <unordered_set>
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
 
 namespace bh {
@@ -322,6 +323,12 @@ std::string write_json_line(const json::value& value) {
   std::string out;
   write_value(out, value, -1);
   return out;
+}
+
+void write_json_file(const std::string& path, const json::value& value) {
+  AtomicFile file(path);
+  file.write(write_json(value));
+  file.commit();
 }
 
 const json::value* find(const json::object& object, std::string_view key) noexcept {

@@ -52,6 +52,9 @@ std::string write_json(const json::value& value);
 /// The same on one line, without the newline: for JSON Lines.
 std::string write_json_line(const json::value& value);
 
+/// write_json into a file, all or nothing. Throws Error(setup).
+void write_json_file(const std::string& path, const json::value& value);
+
 /// Typed access that fails with Error(setup) naming `what` and the key, instead of reinterpreting.
 const json::value* find(const json::object& object, std::string_view key) noexcept;
 std::string get_string(const json::object& object, std::string_view key, std::string_view what);

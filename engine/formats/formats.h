@@ -59,6 +59,9 @@ inline int code_at(const std::byte* bytes, std::int64_t element) noexcept {
 float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols);
 /// Packs codes (0, 1, 2), row-major [rows * cols], and the scale into dst[byte_size]; the tail is zeroed.
 void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte> dst);
+/// The two parts of pack(), for tensors made piece by piece: 128 codes to 32 bytes, and the tail of a whole tensor.
+void pack_block(const std::uint8_t* codes, std::byte* dst) noexcept;
+void set_scale(std::span<std::byte> dst, float scale) noexcept;
 /// The first element of the first 128-block that holds the illegal code 3, -1 if there is none. Reads 32 bytes a step.
 std::int64_t find_illegal(std::span<const std::byte> bytes, std::int64_t elements) noexcept;
 }  // namespace i2_s

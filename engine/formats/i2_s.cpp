@@ -73,18 +73,24 @@ float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t co
   return value;
 }
 
+void pack_block(const std::uint8_t* codes, std::byte* dst) noexcept {
+  for (std::size_t p = 0; p < kBlockBytes; ++p)
+    dst[p] = static_cast<std::byte>(codes[p] << 6 | codes[p + 32] << 4 | codes[p + 64] << 2 | codes[p + 96]);
+}
+
+void set_scale(std::span<std::byte> dst, float scale) noexcept {
+  std::byte* tail = dst.data() + dst.size() - kTail;
+  std::memset(tail, 0, kTail);
+  std::memcpy(tail, &scale, sizeof scale);
+}
+
 void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte> dst) {
   if (codes.size() % kBlock != 0)
     fail(ErrorKind::usage, "I2_S holds whole blocks of {} values, not {} values", kBlock, codes.size());
   BH_ASSERT(dst.size() == codes.size() / 4 + kTail);
-  for (std::size_t block = 0; block < codes.size() / kBlock; ++block) {
-    const std::uint8_t* src = codes.data() + block * kBlock;
-    for (std::size_t p = 0; p < kBlockBytes; ++p)
-      dst[block * kBlockBytes + p] =
-          static_cast<std::byte>(src[p] << 6 | src[p + 32] << 4 | src[p + 64] << 2 | src[p + 96]);
-  }
-  std::memset(dst.data() + codes.size() / 4, 0, kTail);
-  std::memcpy(dst.data() + codes.size() / 4, &scale, sizeof scale);
+  for (std::size_t block = 0; block < codes.size() / kBlock; ++block)
+    pack_block(codes.data() + block * kBlock, dst.data() + block * kBlockBytes);
+  set_scale(dst, scale);
 }
 
 std::int64_t find_illegal(std::span<const std::byte> bytes, std::int64_t elements) noexcept {

@@ -5,29 +5,13 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "engine/model/architecture.h"
 #include "engine/model/gguf.h"
 #include "engine/model/i2s_layout.h"
 #include "engine/model/loaders.h"
 
 namespace bh::engine {
 namespace {
-
-/// What an architecture's name stands for (general.architecture; graphs as in bitnet.cpp's llama.cpp).
-struct Architecture {
-  std::string_view name;
-  Activation activation;
-  RopeStyle rope_style;
-  bool sub_norms;
-  bool always_tied;  ///< the reference takes token_embd for the output even where output.weight exists
-  bool scales;       ///< optional blk.N.X.scale tensors
-};
-
-constexpr Architecture kArchitectures[] = {
-    {"bitnet-b1.58", Activation::squared_relu, RopeStyle::half_split, true, true, false},
-    {"bitnet-25", Activation::squared_relu, RopeStyle::half_split, true, true, false},
-    {"bitnet", Activation::silu, RopeStyle::half_split, true, false, true},
-    {"llama", Activation::silu, RopeStyle::adjacent_pairs, false, false, false},
-};
 
 class GgufLoader {
  public:
@@ -85,14 +69,12 @@ class GgufLoader {
 void GgufLoader::find_architecture() {
   const auto name = file_.get_string("general.architecture");
   if (!name) fail(ErrorKind::setup, "{}: the key \"general.architecture\" is missing; this is no model file", where());
-  const auto* found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
-                                   [&](const Architecture& row) { return row.name == *name; });
-  if (found == std::end(kArchitectures))
+  architecture_ = engine::find_architecture(*name);
+  if (architecture_ == nullptr)
     fail(ErrorKind::setup,
          "{}: the architecture \"{}\" is not supported; supported are bitnet-b1.58, bitnet-25, bitnet and "
          "llama",
          where(), *name);
-  architecture_ = found;
   if (file_.get_int("split.count").value_or(1) > 1)
     fail(ErrorKind::setup,
          "{} is one part of a split model, which is not supported: join the parts with llama-gguf-split "
