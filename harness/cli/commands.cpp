@@ -33,7 +33,7 @@ std::string read_stream(std::istream& in, std::string_view what) {
 
 std::span<const CommandRow> commands() noexcept {
   static const std::array kCommands = {
-      kRunCommand, kTokenizeCommand, kDevicesCommand, kCompletionsCommand,
+      kRunCommand, kTokenizeCommand, kInspectCommand, kDevicesCommand, kCompletionsCommand,
   };
   return kCommands;
 }

@@ -16,7 +16,11 @@ namespace {
 
 std::vector<OptionRow> test_rows() {
   std::vector<OptionRow> rows = {
-      rows::kModel, rows::kThreads, rows::kPrompt, rows::kMicroBatch, rows::kJson,
+      rows::kModel,
+      rows::kThreads,
+      rows::kPrompt,
+      rows::kMicroBatch,
+      rows::kJson,
       OptionRow{.name = "n-predict", .aliases = "n", .kind = OptionKind::integer, .default_value = "-1", .min = -1},
       OptionRow{.name = "gpu-layers", .aliases = "ngl", .kind = OptionKind::integer},
       OptionRow{.name = "strict", .extra_env = "BITNET_STRICT_MODE"},
@@ -71,7 +75,8 @@ TEST_CASE("what cannot be meant is refused in one line") {
   const Outside outside;
   CHECK(outside.error({"-t", "0"}) == "--threads takes an integer from 1 to 1024, not '0'");
   CHECK(outside.error({"-n", "-5"}) == "--n-predict takes an integer of -1 or more, not '-5'");
-  CHECK(outside.error({"--theads", "4"}) == "unknown option --theads; did you mean --threads?; see 'bitharness run --help'");
+  CHECK(outside.error({"--theads", "4"}) ==
+        "unknown option --theads; did you mean --threads?; see 'bitharness run --help'");
   CHECK(outside.error({"--thread", "4"}).find("did you mean --threads?") != std::string::npos);  // no guessing
   CHECK(outside.error({"-zzzzzzzz"}).find("unknown option") == 0);
   CHECK(outside.error({"-t"}).find("--threads needs a value") == 0);

@@ -1,6 +1,7 @@
 #include "harness/core/report_json.h"
 
 #include <cmath>
+#include <limits>
 
 #include "engine/base/error.h"
 #include "harness/core/text.h"
@@ -60,7 +61,13 @@ class Reader {
     object_ = &value.get_object();
   }
   std::string text(std::string_view key) const { return get_string(*object_, key, what_); }
-  std::int64_t integer(std::string_view key) const { return get_int(*object_, key, what_); }
+  std::int64_t integer(std::string_view key) const {
+    // A document made in memory holds unsigned values where a parsed one holds signed ones.
+    if (at(key).is_uint64() && at(key).get_uint64() <= std::numeric_limits<std::int64_t>::max()) {
+      return static_cast<std::int64_t>(at(key).get_uint64());
+    }
+    return get_int(*object_, key, what_);
+  }
   bool boolean(std::string_view key) const { return get_bool(*object_, key, what_); }
   std::optional<double> number(std::string_view key) const {
     if (at(key).is_null()) return std::nullopt;
