@@ -6,6 +6,7 @@
 #include "reports/render.h"
 #include "reports/writers.h"
 #include "tests/support/catch.h"
+#include "tests/support/json_schema.h"
 
 using namespace bh;
 using namespace bh::harness;
@@ -136,4 +137,28 @@ TEST_CASE("numbers read as people write them") {
   CHECK(format_metric({"x", "tok/s", 12.5, {}, ""}) == "12.5 tok/s");
   CHECK(format_metric({"x", "", std::nullopt, {}, "no file"}) == "n/a (no file)");
   CHECK(format_metric({"x", "ns", 2e9, {}, ""}) == "2.00 s");
+}
+
+TEST_CASE("run.json and the verdicts validate against their schemas, which refuse what is not theirs") {
+  const auto schema = [](const char* name) {
+    return test::JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/" + name));
+  };
+  Report report = report_with_every_verdict();
+  report.finished_at = report.started_at;
+  report.results[2].violations = {{"mock", "cpu", "", "a mock ran"}};
+  report.options = {{"threads", {"2"}, OptionSource::environment}};
+  const auto record = parse_json(render_json(report, {}), "run.json");
+  const auto verdicts = parse_json(render_verdicts(report, {}), "fake.json");
+  CHECK(schema("run.schema.json").fault(record).empty());
+  CHECK(schema("verdicts.schema.json").fault(verdicts).empty());
+  CHECK_FALSE(schema("verdicts.schema.json").fault(record).empty());
+  json::value spoilt = record;
+  spoilt.at("results").at(0).as_object()["extra"] = 1;
+  CHECK(schema("run.schema.json").fault(spoilt) == "$.results[0]: extra is not in the schema");
+  spoilt = record;
+  spoilt.at("results").at(1).as_object()["verdict"] = "splendid";
+  CHECK_FALSE(schema("run.schema.json").fault(spoilt).empty());
+  spoilt = record;
+  spoilt.as_object()["started_at"] = "yesterday";
+  CHECK(schema("run.schema.json").fault(spoilt) == "$.started_at: has no such form");
 }

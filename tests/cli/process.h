@@ -1,0 +1,49 @@
+// The built binary as a child process with its own streams and environment.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bh::test {
+
+struct Finished {
+  int code = 0;       ///< 128 + N where signal N ended it, as a shell reports it; -1 where it had to be killed
+  bool hung = false;  ///< it did not end within the limit
+  std::string out;
+  std::string err;
+};
+
+struct Start {
+  std::vector<std::string> args;
+  std::map<std::string, std::string> environment;  ///< added to a bare one: no BITHARNESS_*, HOME is nowhere
+  std::string stdout_path;                         ///< written there instead of collected
+};
+
+/// A running bitharness. Its standard input is an open pipe until finish().
+class Process {
+ public:
+  explicit Process(const Start& start);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  pid_t pid() const noexcept { return pid_; }
+  void signal(int number) const;
+  /// Writes to its standard input, closes that, and waits.
+  Finished finish(const std::string& input = "", int limit_seconds = 120);
+
+ private:
+  pid_t pid_ = -1;
+  int in_ = -1, out_ = -1, err_ = -1;
+};
+
+/// Runs bitharness with `args` to its end.
+Finished bitharness(std::vector<std::string> args, const std::string& input = "");
+
+/// The one line a user should see: true if `err` ends with a single line "bitharness: error: ..." of valid UTF-8.
+bool is_one_clear_line(const std::string& err);
+
+}  // namespace bh::test
