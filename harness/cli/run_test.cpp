@@ -188,7 +188,7 @@ TEST_CASE("a filter selects cases, and what it leaves out is not required") {
   CHECK(call({"fake", "--case", "ok", "--case", "failed", "--filter", "*/ok", "--filter", "*/failed"}).code == 1);
 }
 
-TEST_CASE("--list and --repro run nothing and say how to run each case alone") {
+TEST_CASE("listing cases and their repro lines runs nothing and says how to run each case alone") {
   const Call list = call({"fake", "--case", "failed", "--case", "ok", "--list"});
   CHECK(list.code == 0);
   CHECK(list.out == "fake/failed  the case failed\nfake/ok  the case ok\n");
