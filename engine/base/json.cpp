@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <system_error>
 #include <unordered_set>
 
@@ -53,8 +54,10 @@ class Events {
   bool on_key_part(string_view part, std::size_t, error_code&) { return append(part); }
   bool on_key(string_view part, std::size_t, error_code&) {
     append(part);
-    if (!keys_.back().insert(text_).second)
-      fail(ErrorKind::setup, "{}: the key \"{}\" stands there twice", what_, text_);
+    if (!keys_.back().insert(text_).second) {
+      const std::string key = write_json_line(json::string(text_));  // escaped: the text may hold anything
+      fail(ErrorKind::setup, "{}: the key {} stands there twice", what_, key);
+    }
     visitor_.key(text_);
     text_.clear();
     return true;
@@ -343,6 +346,9 @@ std::string get_string(const json::object& object, std::string_view key, std::st
 
 std::int64_t get_int(const json::object& object, std::string_view key, std::string_view what) {
   const json::value& value = need(object, key, what);
+  // A tree built in memory may hold a small number as unsigned.
+  if (value.is_uint64() && value.get_uint64() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    return static_cast<std::int64_t>(value.get_uint64());
   if (!value.is_int64()) wrong_type(key, what, "an integer (64 bits, signed)");
   return value.get_int64();
 }

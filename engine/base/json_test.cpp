@@ -28,6 +28,7 @@ std::string error_of(const std::string& text) {
 TEST_CASE("JSON that should not be read is refused with a name and a place") {
   REQUIRE(error_of(R"({"a":1,"b":{"c":1,"c":2}})") == "doc: the key \"c\" stands there twice");
   REQUIRE(error_of(R"({"a":1,"\u0061":2})").find("twice") != std::string::npos);
+  REQUIRE(error_of(R"({"\u001b[2J":1,"\u001b[2J":2})") == "doc: the key \"\\u001b[2J\" stands there twice");
   REQUIRE(error_of("{\"a\":1} x").find("at byte 8") != std::string::npos);
   REQUIRE(error_of("{\"a\":nan}").find("doc: not valid JSON at byte") == 0);
   REQUIRE(error_of("\"\xff\"") != "");
@@ -86,6 +87,8 @@ TEST_CASE("typed JSON access names the document and the key") {
   const bh::json::object& object = document.get_object();
   REQUIRE(bh::get_string(object, "s", "doc") == "x");
   REQUIRE(bh::get_int(object, "i", "doc") == 3);
+  REQUIRE(bh::get_int({{"u", std::uint64_t{7}}}, "u", "doc") == 7);
+  REQUIRE_THROWS_AS(bh::get_int({{"u", ~std::uint64_t{0}}}, "u", "doc"), bh::Error);
   REQUIRE(bh::get_number(object, "i", "doc") == 3.0);
   REQUIRE(bh::get_number(object, "d", "doc") == 0.5);
   REQUIRE(bh::get_bool(object, "b", "doc"));

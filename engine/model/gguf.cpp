@@ -29,6 +29,7 @@ struct GgufFile::State {
   std::uint32_t version = 0;
   std::uint32_t alignment = kDefaultAlignment;
   std::uint64_t data_start = 0;
+  std::uint64_t file_bytes = 0;
   GgufKeys keys;
   std::vector<GgufTensor> tensors;
   std::unordered_map<std::string_view, std::size_t> key_index;  // views into keys and tensors, which stay as they are
@@ -187,6 +188,7 @@ void GgufFile::State::place_tensors(std::span<const std::byte> data) {
 }
 
 void GgufFile::State::parse(std::span<const std::byte> bytes) {
+  file_bytes = bytes.size();
   ByteReader reader(bytes, where);
   std::uint64_t n_tensors = 0;
   std::uint64_t n_keys = 0;
@@ -234,6 +236,7 @@ GgufFile GgufFile::parse(std::span<const std::byte> bytes, std::string where) {
 std::uint32_t GgufFile::version() const noexcept { return state_->version; }
 std::uint32_t GgufFile::alignment() const noexcept { return state_->alignment; }
 std::uint64_t GgufFile::data_start() const noexcept { return state_->data_start; }
+std::uint64_t GgufFile::file_bytes() const noexcept { return state_->file_bytes; }
 const std::string& GgufFile::where() const noexcept { return state_->where; }
 const std::vector<std::pair<std::string, GgufValue>>& GgufFile::keys() const noexcept { return state_->keys; }
 const std::vector<GgufTensor>& GgufFile::tensors() const noexcept { return state_->tensors; }

@@ -65,6 +65,7 @@ class GgufFile {
   std::uint32_t version() const noexcept;
   std::uint32_t alignment() const noexcept;
   std::uint64_t data_start() const noexcept;
+  std::uint64_t file_bytes() const noexcept;
   const std::string& where() const noexcept;
 
   const std::vector<std::pair<std::string, GgufValue>>& keys() const noexcept;  ///< in file order

@@ -21,7 +21,7 @@ class GgufLoader {
     model_.source.path = path;
     model_.source.format = fmt::format("GGUF v{}", file_.version());
     model_.source.files = {path};
-    model_.source.file_bytes = std::filesystem::file_size(path);
+    model_.source.file_bytes = file_.file_bytes();
   }
 
   std::shared_ptr<const Model> load() {

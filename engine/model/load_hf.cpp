@@ -303,7 +303,10 @@ void HfLoader::describe_source() {
   std::error_code ignored;
   for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"})
     if (std::filesystem::exists(folder_ / name, ignored)) source.files.push_back(folder_ / name);
-  for (const auto& file : source.files) source.file_bytes += std::filesystem::file_size(file);
+  for (const auto& file : source.files) {
+    const auto bytes = std::filesystem::file_size(file, ignored);
+    if (!ignored) source.file_bytes += bytes;
+  }
 }
 
 }  // namespace
