@@ -1,3 +1,4 @@
+// The vocabularies GGUF files carry, read back from files made here.
 #include <functional>
 
 #include "engine/base/error.h"
