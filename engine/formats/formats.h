@@ -62,7 +62,7 @@ void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte>
 /// The two parts of pack(), for tensors made piece by piece: 128 codes to 32 bytes, and the tail of a whole tensor.
 void pack_block(const std::uint8_t* codes, std::byte* dst) noexcept;
 void set_scale(std::span<std::byte> dst, float scale) noexcept;
-/// The first element of the first 128-block that holds the illegal code 3, -1 if there is none. Reads 32 bytes a step.
+/// The first element of the first 128-block that holds the illegal code 3, -1 if there is none. At the speed of memory.
 std::int64_t find_illegal(std::span<const std::byte> bytes, std::int64_t elements) noexcept;
 }  // namespace i2_s
 
