@@ -68,8 +68,8 @@ TEST_CASE("a trained model shows in which layout its I2_S matrices are") {
 }
 
 TEST_CASE("I2_S files of ARM builds and of builds without ACT_PARALLEL are refused with the reason") {
-  REQUIRE_THROWS_WITH(load(blocks_of_64), Catch::Matchers::Contains("in blocks of 64, as ARM builds"));
-  REQUIRE_THROWS_WITH(load(four_rows), Catch::Matchers::Contains("four rows to a byte"));
+  REQUIRE_THROWS_WITH(load(blocks_of_64), Catch::Contains("in blocks of 64, as ARM builds"));
+  REQUIRE_THROWS_WITH(load(four_rows), Catch::Contains("four rows to a byte"));
 }
 
 TEST_CASE("weights without a trace of training give no verdict") {

@@ -314,22 +314,22 @@ TEST_CASE("shards are found through their index, and only beside it") {
 
   const std::string name = made.tensors.begin()->first;
   map[name] = "b.safetensors";
-  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Matchers::Contains("is not in b.safetensors"));
+  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("is not in b.safetensors"));
   for (const char* bad : {"../a.safetensors", "/etc/passwd", "..", ""}) {
     map[name] = bad;
-    REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Matchers::Contains("no file beside the index"));
+    REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("no file beside the index"));
   }
   map[name] = "none.safetensors";
-  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Matchers::Contains("none.safetensors"));
-  REQUIRE_THROWS_WITH(load_with({{"weights", map}}), Catch::Matchers::Contains("no object \"weight_map\""));
+  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("none.safetensors"));
+  REQUIRE_THROWS_WITH(load_with({{"weights", map}}), Catch::Contains("no object \"weight_map\""));
 }
 
 TEST_CASE("a folder that is no model says what is wrong with it") {
   const TempFolder empty;
-  REQUIRE_THROWS_WITH(load_model(empty.path()), Catch::Matchers::Contains("holds no config.json"));
+  REQUIRE_THROWS_WITH(load_model(empty.path()), Catch::Contains("holds no config.json"));
   const SmallFolder made;
   made.write_rest(empty.path());
-  REQUIRE_THROWS_WITH(load_model(empty.path()), Catch::Matchers::Contains("holds neither model.safetensors"));
+  REQUIRE_THROWS_WITH(load_model(empty.path()), Catch::Contains("holds neither model.safetensors"));
 
   for (const std::string key : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
                                 "intermediate_size", "max_position_embeddings", "rms_norm_eps", "hidden_act"}) {
