@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace bh {
@@ -14,10 +15,14 @@ namespace bh {
 /// (strict mode), internal = a bug of ours. run_cli maps each kind to its exit code.
 enum class ErrorKind { usage, setup, policy, internal };
 
-/// The message says what was tried, what went wrong and what to do.
+/// `text` as one line that is safe on any terminal: control characters and bytes that are not UTF-8, which a damaged or
+/// hostile file can bring into a message, as \xNN; cut where it is absurdly long.
+std::string one_line(std::string_view text);
+
+/// The message says what was tried, what went wrong and what to do, on one line.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, std::string_view message) : std::runtime_error(one_line(message)), kind_(kind) {}
   ErrorKind kind() const noexcept { return kind_; }
 
  private:
