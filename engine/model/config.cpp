@@ -14,6 +14,7 @@ constexpr std::int32_t kMaxWidth = 1 << 20;
 constexpr std::int32_t kMaxLayers = 4096;
 constexpr std::int32_t kMaxHeads = 4096;
 constexpr std::int32_t kMaxHeadDim = 4096;
+constexpr float kMinRopeFactor = 1.0f / 1024;
 
 void in_range(const std::string& where, const char* name, std::int32_t value, std::int32_t most) {
   if (value < 1 || value > most)
@@ -23,6 +24,11 @@ void in_range(const std::string& where, const char* name, std::int32_t value, st
 void positive(const std::string& where, const char* name, float value) {
   if (!std::isfinite(value) || value <= 0)
     fail(ErrorKind::setup, "{}: the model's {} is {}; it must be finite and above 0", where, name, value);
+}
+
+void at_least(const std::string& where, const char* name, float value, float least) {
+  if (!std::isfinite(value) || value < least)
+    fail(ErrorKind::setup, "{}: the model's {} is {}; it must be finite and at least {}", where, name, value, least);
 }
 
 }  // namespace
@@ -41,8 +47,9 @@ void validate(const Config& config, const std::string& where) {
   if (config.head_dim % 2 != 0)
     fail(ErrorKind::setup, "{}: the head size {} is odd, rotary embeddings need pairs", where, config.head_dim);
   positive(where, "RMS epsilon", config.rms_eps);
-  positive(where, "RoPE base", config.rope_base);
-  positive(where, "RoPE scaling factor", config.rope_factor);
+  // Every angle must stay where sine and cosine mean something (engine/base/exact_math.h).
+  at_least(where, "RoPE base", config.rope_base, 1.0f);
+  at_least(where, "RoPE scaling factor", config.rope_factor, kMinRopeFactor);
 }
 
 }  // namespace bh::engine

@@ -243,6 +243,8 @@ TEST_CASE("numbers that do not fit each other are refused") {
   refused(with("context_length", std::uint32_t{0}), "context length is 0");
   refused(with("attention.layer_norm_rms_epsilon", std::nanf("")), "RMS epsilon is nan");
   refused(with("rope.freq_base", -1.0f), "RoPE base is -1");
+  refused(with("rope.freq_base", 1e-38f), "RoPE base is");  // angles beyond any number that a sine is known of
+  refused(with("rope.scaling.factor", 1e-38f), "RoPE scaling factor is");
   refused(with("embedding_length", 128.0f), "is of type f32, not an integer");
   refused(with("attention.head_count", std::uint32_t{128}), "head size 1 is odd");
   const std::vector<std::int32_t> uneven = {256};
