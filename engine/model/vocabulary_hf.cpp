@@ -19,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 22;  // ten times the largest known
+/// Ids that no token has: each costs memory, so that one huge id in a short file must not bring millions.
+constexpr std::int64_t kMaxGaps = 65536;
 
 /// The steps of a normalizer, pre_tokenizer or post_processor: its own or, of a Sequence, those inside.
 std::vector<const json::object*> steps_of(const json::object& root, std::string_view part, std::string_view list,
@@ -81,6 +83,7 @@ class HfReader {
   const json::object& model_;
   LoadedVocabulary loaded_;
   std::unordered_map<std::string, TokenId> ids_;
+  std::int64_t max_id_ = 0;
   bool spaces_visible_ = false;  ///< a normalizer turns spaces into U+2581
   bool space_prefixed_ = false;
   bool template_decides_ = false;
@@ -117,7 +120,7 @@ void HfReader::check_model() const {
 }
 
 void HfReader::place(std::string_view text, std::int64_t id) {
-  if (id < 0 || id >= kMaxTokens) refuse("token \"{}\" has the id {}, which is out of range", text, id);
+  if (id < 0 || id >= max_id_) refuse("token \"{}\" has the id {}, which is out of range", text, id);
   const auto index = static_cast<std::size_t>(id);
   if (index >= vocabulary().tokens.size()) {
     vocabulary().tokens.resize(index + 1);
@@ -134,6 +137,10 @@ void HfReader::place(std::string_view text, std::int64_t id) {
 void HfReader::read_tokens() {
   const json::value* tokens = find(model_, "vocab");
   if (tokens == nullptr || !tokens->is_object()) refuse("the model has no \"vocab\"");
+  const json::value* added = find(root_, "added_tokens");
+  const std::size_t named =
+      tokens->get_object().size() + (added != nullptr && added->is_array() ? added->get_array().size() : 0);
+  max_id_ = std::min(kMaxTokens, static_cast<std::int64_t>(named) + kMaxGaps);
   for (const auto& member : tokens->get_object()) {
     const std::string_view text(member.key().data(), member.key().size());
     if (!member.value().is_int64()) refuse("the id of token \"{}\" is no integer", text);

@@ -112,6 +112,14 @@ TEST_CASE("gaps between ids are filled with unused tokens") {
   REQUIRE(tokenizer.encode(" ") == Ids{10});
 }
 
+TEST_CASE("one huge id in a short file does not bring millions of tokens") {
+  Folder folder = byte_level();
+  folder.part("model")["vocab"].as_object()["d"] = 60000;
+  REQUIRE(folder.read().size() == 60001);
+  folder.part("model")["vocab"].as_object()["d"] = 100000;
+  REQUIRE(folder.refusal().find("\"d\" has the id 100000, which is out of range") != std::string::npos);
+}
+
 TEST_CASE("a pre-tokenizer is recognised by its pattern") {
   const std::string llama3 =
       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
