@@ -12,6 +12,14 @@ if(BH_SANITIZE)
   target_compile_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE})
 endif()
+if(BH_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "BH_FUZZ needs clang, not ${CMAKE_CXX_COMPILER_ID}: use the preset fuzz, or scripts/fuzz")
+  endif()
+  # libFuzzer is led by its own counters; llvm-cov tells people afterwards which lines were reached.
+  target_compile_options(bh_options INTERFACE -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(bh_options INTERFACE -fsanitize=fuzzer-no-link -fprofile-instr-generate)
+endif()
 
 # bh_library(NAME SOURCES ... [LINK ...] [TESTS ...]): one static library per folder; its tests go into bh_tests.
 function(bh_library name)
