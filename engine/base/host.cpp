@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -79,6 +80,20 @@ int cores_in_affinity_mask() {
   return CPU_COUNT(&set);
 }
 
+/// The folders of the cgroup (v2) this process is in: its own, then those above it up to the root.
+std::vector<std::string> cgroup_folders() {
+  std::string own;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (line.rfind("0::", 0) == 0) own = line.substr(3);
+  }
+  std::vector<std::string> folders;
+  for (std::string group = own == "/" ? "" : own;; group = group.substr(0, group.rfind('/'))) {
+    folders.push_back("/sys/fs/cgroup" + group);
+    if (group.empty()) return folders;
+  }
+}
+
 /// Whole cores that a cgroup's quota allows, or `limit` where there is none.
 int cores_in_cgroup(int limit) {
   const auto cores = [limit](double quota, double period) {
@@ -86,18 +101,10 @@ int cores_in_cgroup(int limit) {
     return std::clamp(static_cast<int>(quota / period), 1, limit);
   };
   double quota = 0, period = 0;
-  std::string own_group;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    if (line.rfind("0::", 0) == 0) own_group = line.substr(3);
-  }
   int allowed = limit;
-  // cgroup v2: the tightest quota on the way up to the root.
-  for (std::string group = own_group == "/" ? "" : own_group;; group = group.substr(0, group.rfind('/'))) {
-    std::istringstream line(
-        first_line(fmt::format("/sys/fs/cgroup{}/cpu.max", group)));  // "max 100000" or "150000 100000"
+  for (const std::string& folder : cgroup_folders()) {
+    std::istringstream line(first_line(folder + "/cpu.max"));  // "max 100000" or "150000 100000"
     if (line >> quota >> period) allowed = std::min(allowed, cores(quota, period));
-    if (group.empty()) break;
   }
   std::istringstream v1_quota(first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"));
   std::istringstream v1_period(first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
@@ -142,6 +149,21 @@ HostFacts read_host_facts() {
 const HostFacts& host_facts() {
   static const HostFacts facts = read_host_facts();
   return facts;
+}
+
+std::uint64_t available_memory_bytes() {
+  std::uint64_t available = 0;
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("MemAvailable:", 0) == 0) available = std::strtoull(line.c_str() + 13, nullptr, 10) << 10;
+  }
+  for (const std::string& folder : cgroup_folders()) {
+    std::uint64_t limit = 0, used = 0;
+    std::istringstream limit_line(first_line(folder + "/memory.max"));  // "max" or a number
+    std::istringstream used_line(first_line(folder + "/memory.current"));
+    if (limit_line >> limit && used_line >> used) available = std::min(available, limit - std::min(limit, used));
+  }
+  return available;
 }
 
 }  // namespace bh

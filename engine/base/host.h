@@ -27,4 +27,7 @@ struct HostFacts {
 /// Read once, then cached (immutable).
 const HostFacts& host_facts();
 
+/// Memory that can be taken now without swapping, within the cgroup's limit; read at each call. 0 = unknown.
+std::uint64_t available_memory_bytes();
+
 }  // namespace bh
