@@ -91,11 +91,7 @@ Generation generate(Session& session, std::span<const TokenId> prompt, const Gen
   const std::int64_t start = clock();
   std::span<const float> logits = session.eval(prompt, options.n_batch);
   result.prefill_ns = clock() - start;
-  for (;;) {
-    if (options.max_tokens >= 0 && static_cast<std::int64_t>(result.ids.size()) >= options.max_tokens) {
-      result.stop_reason = StopReason::max_tokens;
-      break;
-    }
+  while (options.max_tokens != 0) {
     const TokenId token = sampler.sample(logits);
     result.ids.push_back(token);
     if (!options.ignore_eog && tokenizer.is_eog(token)) {
@@ -113,6 +109,7 @@ Generation generate(Session& session, std::span<const TokenId> prompt, const Gen
       result.stop_reason = StopReason::cancelled;
       return result;
     }
+    if (options.max_tokens > 0 && static_cast<std::int64_t>(result.ids.size()) >= options.max_tokens) break;
     if (session.n_past() == session.n_ctx()) {
       result.stop_reason = StopReason::context_full;
       break;
