@@ -13,6 +13,8 @@ std::span<const CommandRow> commands() noexcept;
 extern const CommandRow kRunCommand;
 extern const CommandRow kInspectCommand;
 extern const CommandRow kTokenizeCommand;
+extern const CommandRow kPerplexityCommand;
+extern const CommandRow kSynthCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kCompletionsCommand;
 
