@@ -47,13 +47,21 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
       max_rows_(std::max(1, options.max_rows)),
       attention_scale_(1.0f / std::sqrt(static_cast<float>(model_->config.head_dim))) {
   const Config& config = model_->config;
-  const auto take = [this](const Matrix& matrix) -> CpuMatrix {
+  std::int64_t bytes = 0;
+  for (const Matrix* matrix : model_->matrices()) {
+    if (matrix->format->ternary) bytes += packed_bytes(matrix->rows, matrix->cols);
+  }
+  packed_ = AlignedBuffer<std::uint8_t>(static_cast<std::size_t>(bytes));
+  std::span<std::uint8_t> unused = packed_.span();
+  const auto take = [&](const Matrix& matrix) -> CpuMatrix {
     if (!matrix.format->ternary) {
       weight_bytes_ += matrix.bytes.size();
       return matrix;
     }
-    PackedTernary packed = pack_ternary(matrix, pool_);
-    weight_bytes_ += packed.weights.size();
+    const auto size = static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols));
+    const PackedTernary packed = pack_ternary(matrix, unused.first(size), pool_);
+    unused = unused.subspan(size);
+    weight_bytes_ += size;
     return packed;
   };
   for (const Layer& layer : model_->layers) {

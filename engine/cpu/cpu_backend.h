@@ -130,7 +130,8 @@ class CpuBackend final : public Backend {
   BoundKernels kernels_;
   ThreadPool pool_;
   std::int32_t max_rows_;
-  float attention_scale_;  ///< 1 / sqrt(head_dim)
+  float attention_scale_;               ///< 1 / sqrt(head_dim)
+  AlignedBuffer<std::uint8_t> packed_;  ///< all ternary matrices in one piece, so that huge pages cover small ones, too
   std::vector<CpuLayer> layers_;
   std::vector<float> output_norm_;
   std::size_t weight_bytes_ = 0;

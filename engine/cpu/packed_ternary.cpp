@@ -58,7 +58,11 @@ bool has_illegal_code(const std::uint8_t* bytes, std::int64_t count) noexcept {
 
 }  // namespace
 
-PackedTernary pack_ternary(const Matrix& matrix, ThreadPool& pool) {
+std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols) noexcept {
+  return round_up(rows, kGroupRows) / kGroupRows * (round_up(cols, kStepCols) / kStepCols) * kStepBytes;
+}
+
+PackedTernary pack_ternary(const Matrix& matrix, std::span<std::uint8_t> dst, ThreadPool& pool) {
   BH_ASSERT(matrix.format != nullptr && matrix.format->ternary);
   PackedTernary packed;
   packed.rows = matrix.rows;
@@ -67,12 +71,13 @@ PackedTernary pack_ternary(const Matrix& matrix, ThreadPool& pool) {
   packed.steps = round_up(matrix.cols, kStepCols) / kStepCols;
   packed.scale = i2_s::scale(matrix.bytes, matrix.rows, matrix.cols);
   packed.post_scale = matrix.post_scale;
-  packed.weights = AlignedBuffer<std::uint8_t>(static_cast<std::size_t>(packed.groups * packed.group_bytes()));
+  BH_ASSERT(dst.size() == static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols)));
+  packed.weights = dst;
 
   const bool aligned = matrix.cols % i2_s::kBlock == 0;
   std::atomic<bool> illegal{false};
   pool.run(packed.groups, [&](std::int64_t group, int) {
-    std::uint8_t* group_weights = packed.weights.data() + group * packed.group_bytes();
+    std::uint8_t* group_weights = dst.data() + group * packed.group_bytes();
     std::memset(group_weights, 0x55, static_cast<std::size_t>(packed.group_bytes()));  // code 1: weight 0
     for (std::int64_t r = 0; r < kGroupRows && group * kGroupRows + r < matrix.rows; ++r) {
       const std::int64_t row = group * kGroupRows + r;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
-#include "engine/base/aligned_buffer.h"
 #include "engine/base/thread_pool.h"
 #include "engine/cpu/kernels.h"
 #include "engine/model/model.h"
@@ -11,7 +11,7 @@
 namespace bh::engine {
 
 struct PackedTernary {
-  AlignedBuffer<std::uint8_t> weights;  ///< [groups, steps, kStepBytes]
+  std::span<const std::uint8_t> weights;  ///< [groups, steps, kStepBytes], a view: the backend owns the bytes
   std::int64_t rows = 0, cols = 0;
   std::int64_t groups = 0, steps = 0;
   float scale = 1.0f, post_scale = 1.0f;
@@ -19,7 +19,11 @@ struct PackedTernary {
   std::int64_t group_bytes() const noexcept { return steps * kStepBytes; }
 };
 
-/// Throws Error(setup) naming the tensor, row and column of an illegal code 3.
-PackedTernary pack_ternary(const Matrix& matrix, ThreadPool& pool);
+/// Bytes of a matrix [rows, cols] once packed.
+std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols) noexcept;
+
+/// Packs into dst[packed_bytes], which must outlive the result. Throws Error(setup) naming the tensor, row and column
+/// of an illegal code 3.
+PackedTernary pack_ternary(const Matrix& matrix, std::span<std::uint8_t> dst, ThreadPool& pool);
 
 }  // namespace bh::engine

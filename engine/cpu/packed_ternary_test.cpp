@@ -45,7 +45,8 @@ TEST_CASE("packing keeps every code and fills the rest with weight 0") {
   const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {32, 72}, {128, 9}, {64, 1096}};
   for (const auto& [rows, cols] : shapes) {
     const MadeMatrix made(rows, cols);
-    const PackedTernary packed = pack_ternary(made.matrix, pool);
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols)));
+    const PackedTernary packed = pack_ternary(made.matrix, bytes, pool);
     REQUIRE(packed.scale == 0.25f);
     for (std::int64_t r = 0; r < packed.groups * kGroupRows; ++r) {
       for (std::int64_t c = 0; c < packed.steps * kStepCols; ++c) {
@@ -60,6 +61,7 @@ TEST_CASE("an illegal code is named with its tensor, row and column") {
   bh::ThreadPool pool(1);
   MadeMatrix made(16, 128);
   made.bytes[32 * 5 + 3] |= std::byte{0x30};  // row 5, column 32 + 3
-  REQUIRE_THROWS_WITH(pack_ternary(made.matrix, pool),
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(16, 128)));
+  REQUIRE_THROWS_WITH(pack_ternary(made.matrix, bytes, pool),
                       Catch::Contains("blk.0.attn_q.weight") && Catch::Contains("row 5, column 35"));
 }
