@@ -1,14 +1,20 @@
 // run_cli in a world made by hand: fake suites that end in every way, a fake clock, streams in memory.
 #include "harness/cli/run.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <new>
 #include <sstream>
+#include <thread>
 
 #include "engine/base/error.h"
 #include "harness/cli/commands.h"
@@ -53,6 +59,7 @@ class FakeSuite : public Suite {
     if (name == "internal") fail(ErrorKind::internal, "an invariant broke");
     if (name == "throw") throw std::out_of_range("vector::at");
     if (name == "memory") throw std::bad_alloc();
+    if (name == "hang") std::this_thread::sleep_for(std::chrono::minutes(10));
     Result result;
     result.verdict = verdict_from(name).value_or(Verdict::passed);
     if (result.verdict != Verdict::passed) result.reason = "because";
@@ -93,7 +100,7 @@ struct Outside {
   std::map<std::string, std::string> environment;
   bool terminal = false;
 
-  Call operator()(std::vector<std::string> args) const {
+  Call operator()(std::vector<std::string> args, bool own_process = false) const {
     std::istringstream in;
     std::ostringstream out, err;
     std::int64_t now = 0;
@@ -109,7 +116,7 @@ struct Outside {
                     },
                 .clock = {[&now] { return now += 1000; }, [] { return std::string("2026-01-02T03:04:05.678Z"); }},
                 .out_is_terminal = terminal,
-                .own_process = false};
+                .own_process = own_process};
     const int code = run_cli(app, world);
     return {code, out.str(), err.str()};
   }
@@ -301,4 +308,31 @@ TEST_CASE("the strict switch of the environment counts and is recorded") {
   const Call run = outside({"fake", "--case", "mock", "--json"});
   CHECK(run.code == 8);
   CHECK(report_from_json(parse_json(run.out, "stdout"), "stdout").strict);
+}
+
+TEST_CASE("a signal ends a run in a case that never returns: what is finished is kept, the rest is interrupted") {
+  const test::TempFolder folder;
+  const std::string dir = (folder / "run").string();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Outside()({"fake", "--case", "ok", "--case", "hang", "--case", "failed", "-o", dir}, true);
+    ::_exit(99);
+  }
+  // samples.jsonl grows after each case: once it holds the first, the second hangs.
+  for (int i = 0; i < 1000 && read(std::filesystem::path(dir) / "samples.jsonl").empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ::kill(child, SIGTERM);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 128 + SIGTERM);
+  const Report report = report_from_json(read_json_file(dir + "/run.json"), "run.json");
+  REQUIRE(report.results.size() == 3);
+  CHECK(report.results[0].verdict == Verdict::passed);
+  CHECK(report.results[1].verdict == Verdict::interrupted);
+  CHECK(report.results[2].verdict == Verdict::interrupted);
+  CHECK(report.interrupted_by_signal == SIGTERM);
+  CHECK(report.outcome.exit_code == 128 + SIGTERM);
+  CHECK(report.notes.at("described").to_number<int>() == 1);
 }
