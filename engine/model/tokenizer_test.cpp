@@ -1,6 +1,6 @@
 #include "engine/model/tokenizer.h"
 
-#include <chrono>
+#include <ctime>
 #include <random>
 
 #include "engine/base/error.h"
@@ -35,9 +35,9 @@ void encodes_a_megabyte(const Tokenizer& tokenizer) {
   constexpr std::size_t kSize = 1 << 20;
   for (const std::string unit : {" ", "a", "\n", "<", " \n", "ab'1 \xC3\xA9\xFF\t<|eot_id|>"}) {
     const std::string text = bh::test::repeated(unit, kSize);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // processor time: other load must not fail the test
     const Ids ids = tokenizer.encode(text, {false, true});
-    REQUIRE(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+    REQUIRE(std::clock() - start < 20 * CLOCKS_PER_SEC);
     REQUIRE(tokenizer.decode(ids, true) == text);
   }
 }

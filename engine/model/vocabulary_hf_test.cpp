@@ -1,3 +1,4 @@
+// Vocabularies from made tokenizer.json files and the files beside them.
 #include <fstream>
 #include <functional>
 

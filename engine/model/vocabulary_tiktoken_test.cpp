@@ -1,6 +1,6 @@
 #include "engine/model/vocabulary_tiktoken.h"
 
-#include <chrono>
+#include <ctime>
 #include <fstream>
 
 #include "engine/base/error.h"
@@ -68,9 +68,9 @@ TEST_CASE("what is no rank file is refused with its line") {
 TEST_CASE("Llama 3's rank file gives its 280147 merges", "[shared]") {
   const auto path = bh::test::shared_file("data/tokenizers/llama3-tokenizer.model");
   if (!path) return;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // processor time: other load must not fail the test
   const Vocabulary vocabulary = read_tiktoken(*path);
-  REQUIRE(std::chrono::steady_clock::now() - start < std::chrono::seconds(3));
+  REQUIRE(std::clock() - start < 3 * CLOCKS_PER_SEC);
   REQUIRE(vocabulary.tokens.size() == 128256);
   REQUIRE(vocabulary.merges.size() == 280147);
   REQUIRE(vocabulary.bos == 128000);
