@@ -70,7 +70,7 @@ show_progress() {
   : >"$log"
   while IFS= read -r line; do
     printf '%s\n' "$line" >>"$log"
-    [[ $line =~ ^\[([0-9]+/([0-9]+))\] ]] || continue
+    [[ $line =~ ^\[([0-9]+/([0-9]+))\]' '[^R] ]] || continue  # "Re-running CMake" counts by itself
     if [[ -t 2 ]]; then
       printf '\r%s: building build/%s %s' "$self" "$preset" "${BASH_REMATCH[1]}" >&2
     elif [[ -z $steps ]]; then
