@@ -109,6 +109,12 @@ TEST_CASE("with ignore_merges a piece that is a token is taken whole") {
   REQUIRE(encode(BpeModel(bytes, vocabulary.merges, true), bytes, "abca") == std::vector<std::string>{"a", "bc", "a"});
 }
 
+TEST_CASE("of a merge that stands there twice the first counts") {
+  const std::vector<std::string> bytes = {"a", "b", "c", "ab", "bc"};
+  const BpeModel model(bytes, std::vector<std::string>{"a b", "b c", "a b"}, false);
+  REQUIRE(encode(model, bytes, "abc") == std::vector<std::string>{"ab", "c"});
+}
+
 TEST_CASE("bytes without a token are dropped") {
   const std::vector<std::string> bytes = {"a", "b", "ab"};
   const BpeModel model(bytes, std::vector<std::string>{"a b"}, false);

@@ -116,6 +116,13 @@ TEST_CASE("control tokens in a text are parsed only when asked, and print only w
   REQUIRE_THROWS_AS(tokenizer.piece(tokenizer.size()), bh::Error);
 }
 
+TEST_CASE("text never turns into a control token by being a piece of its own") {
+  Vocabulary vocabulary = byte_bpe({});
+  vocabulary.tokens.back() = "tool";
+  REQUIRE(Tokenizer(vocabulary).encode("tool", kPlain) == Ids{'t', 'o', 'o', 'l'});
+  REQUIRE(Tokenizer(vocabulary).encode("tool", {false, true}) == Ids{258});
+}
+
 TEST_CASE("ignore_merges of the vocabulary overrides what the pre-tokenizer implies") {
   Vocabulary vocabulary = byte_bpe({{"b", "c"}, {"a", "b"}, {"ab", "c"}}, "llama-bpe");
   REQUIRE(Tokenizer(vocabulary).encode("abc", kPlain) == Ids{258});

@@ -147,6 +147,9 @@ TEST_CASE("BPE with byte fallback is SPM, scored by the rank of its merges") {
   REQUIRE(tokenizer.encode("bba") == Ids{1, 5, 7, 7, 6});  // no merge makes "ba"
   REQUIRE(tokenizer.encode("b\xE9z") == Ids{1, 5, 7, 4, 0});
   REQUIRE(tokenizer.decode(tokenizer.encode("b ab\n")) == "b ab\n");
+  // "▁a b" and "▁ ab" make the same token: the better of their ranks is its score.
+  folder.part("model")["merges"] = json::array{"▁a b", "a b", "▁ a", "▁ ab"};
+  REQUIRE(folder.read().vocabulary().scores[10] == -1.0f);
   folder.part("normalizer")["normalizers"].as_array().erase(
       folder.part("normalizer")["normalizers"].as_array().begin());
   REQUIRE(folder.read().encode("ab") == Ids{1, 9});
