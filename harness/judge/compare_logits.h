@@ -1,0 +1,43 @@
+// Two sets of logits for the same positions, compared row by row. What the numbers have to be is not decided here: they
+// become metrics, and Expectations judge those.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bh::harness {
+
+struct LogitTolerance {
+  double close_std = 1e-3;  ///< a row is close if no logit is off by more than this share of the row's std
+  double tie_std = 0.05;    ///< a row whose two best differ by less than this share of its std is a near tie
+};
+
+/// One position. Differences are in units of the reference row's standard deviation, which makes models comparable.
+struct RowComparison {
+  double cosine = 0;
+  double max_difference = 0;
+  double mse = 0;  ///< of raw logits
+  double kl = 0;   ///< KL divergence of softmax(reference) from softmax(ours), in nats
+  double gap = 0;  ///< between the reference's two best
+  bool same_argmax = false;
+  bool finite = true;  ///< both sides
+};
+
+struct LogitComparison {
+  std::vector<RowComparison> rows;
+  bool finite = true;
+  double min_cosine = 1;
+  double median_difference = 0, max_difference = 0;
+  double max_mse = 0, max_kl = 0;
+  double close_share = 0;         ///< rows within tolerance.close_std
+  double argmax_share = 0;        ///< all rows
+  double clear_argmax_share = 0;  ///< rows that are no near tie; 1 where there are none
+  std::int64_t near_ties = 0;
+};
+
+/// Rows of `n_vocab`; both spans have the same size, a positive multiple of it, else Error(internal).
+LogitComparison compare_logits(std::span<const float> ours, std::span<const float> reference, std::int64_t n_vocab,
+                               const LogitTolerance& tolerance = {});
+
+}  // namespace bh::harness

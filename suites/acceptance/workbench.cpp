@@ -1,0 +1,299 @@
+#include "suites/acceptance/workbench.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "engine/base/error.h"
+#include "engine/base/mapped_file.h"
+#include "generated/bh_acceptance.h"
+#include "harness/io/model_locator.h"
+#include "harness/io/sha256.h"
+#include "harness/judge/judge.h"
+#include "suites/acceptance/acceptance.h"
+#include "suites/acceptance/pipeline.h"
+
+namespace bh::suites::acceptance {
+
+namespace fs = std::filesystem;
+using harness::Metric;
+using harness::Result;
+
+namespace {
+
+std::string read_text_file(const fs::path& path) {
+  const MappedFile file = MappedFile::open(path);
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+Criteria read_criteria(const harness::Options& options) {
+  if (!options.has("criteria")) return Criteria::parse(embedded::criteria_json(), "criteria.json");
+  const std::string file = options.text("criteria");
+  return Criteria::parse(read_text_file(file), file);
+}
+
+template <class T>
+Found<T> found(const std::optional<T>& value, std::string why_not) {
+  if (value) return {&*value, {}};
+  return {nullptr, std::move(why_not)};
+}
+
+}  // namespace
+
+Workbench::Workbench(const harness::SuiteContext& context)
+    : context_(context), start_ns_(context.clock.steady_ns()), criteria_(read_criteria(*context.options)) {
+  check_mock_permission(options().text("subject"), options().flag("allow-mock"), options().flag("real-model"));
+  mock_run_ = options().text("subject") == "mock";
+  if (!mock_run_ && options().flag("allow-mock") && options().text("model").empty() && !shipped_folder()) {
+    progress("no model was named and the shipped one is not there: this is a mock run");
+    mock_run_ = true;
+  }
+}
+
+Workbench::~Workbench() = default;
+
+void Workbench::progress(const std::string& line) const {
+  if (context_.progress) context_.progress(line);
+}
+
+std::unique_ptr<harness::Subject> Workbench::open_subject(const harness::SubjectRow& row) {
+  harness::SubjectSettings settings;
+  // A mock makes do without a model; the real thing needs one.
+  if (!row.mock || !options().text("model").empty()) settings.model = model_path();
+  settings.device = device();
+  settings.kernel = options().text("kernel");
+  settings.threads = static_cast<int>(options().integer_or("threads", 0));
+  return row.open(settings);
+}
+
+const fs::path& Workbench::model_path() {
+  if (!model_path_) model_path_ = harness::locate_model(options().text("model"), harness::executable_path());
+  return *model_path_;
+}
+
+std::shared_ptr<const engine::Model> Workbench::model() {
+  if (!model_) {
+    progress("loading " + model_path().string());
+    const std::int64_t start = clock().steady_ns();
+    model_ = engine::load_model(model_path());
+    load_ns_ = clock().steady_ns() - start;
+  }
+  return model_;
+}
+
+const std::string& Workbench::model_sha256() {
+  if (sha256_.empty()) sha256_ = hash_model(model_path());
+  return sha256_;
+}
+
+engine::BackendOptions Workbench::backend_options() const {
+  engine::BackendOptions wanted;
+  wanted.threads = static_cast<int>(options().integer_or("threads", 0));
+  wanted.kernel = options().text("kernel");
+  return wanted;
+}
+
+std::unique_ptr<engine::Backend> Workbench::load_backend(std::shared_ptr<const engine::Model> model) {
+  return engine::find_device(device()).load(std::move(model), backend_options());
+}
+
+engine::Backend& Workbench::backend() {
+  if (!backend_) backend_ = load_backend(model());
+  return *backend_;
+}
+
+std::optional<fs::path> Workbench::shipped_folder() const {
+  const auto shipped = harness::find_shipped_model(harness::executable_path());
+  return shipped ? std::optional(shipped->folder) : std::nullopt;
+}
+
+/// A GGUF file's own folder, or a Hugging Face folder and the one around it; then the shipped model's.
+std::vector<fs::path> Workbench::data_folders() {
+  std::vector<fs::path> folders;
+  const fs::path path = fs::absolute(model_path()).lexically_normal();
+  if (fs::is_directory(path)) folders.push_back(path);
+  folders.push_back(path.parent_path());
+  if (const auto shipped = shipped_folder()) folders.push_back(*shipped);
+  return folders;
+}
+
+Found<harness::Recorded> Workbench::recorded() {
+  std::string why_not = "no recorded reference beside the model";
+  if (!recorded_) {
+    recorded_.emplace();
+    for (const fs::path& folder : data_folders()) {
+      auto read = harness::read_recorded(folder / "reference");
+      if (!read || read->model_sha256 != model_sha256()) continue;
+      *recorded_ = std::move(read);
+      break;
+    }
+  }
+  return found(*recorded_, why_not + ": none has this model's SHA-256 " + model_sha256());
+}
+
+Found<json::object> Workbench::recorded_text() {
+  if (!recorded_text_) {
+    recorded_text_.emplace();
+    for (const fs::path& folder : data_folders()) {
+      const fs::path file = folder / "golden" / "text.json";
+      if (!fs::exists(file)) continue;
+      const json::value document = read_json_file(file.string());
+      if (!document.is_object() || get_string(document.get_object(), "model_sha256", file.string()) != model_sha256()) {
+        continue;
+      }
+      *recorded_text_ = document.get_object();
+      break;
+    }
+  }
+  return found(*recorded_text_, "no text was recorded for a model with SHA-256 " + model_sha256());
+}
+
+Found<std::string> Workbench::heldout_text() {
+  if (!heldout_) {
+    heldout_.emplace();
+    auto folders = data_folders();
+    // The shipped text is in the language of the shipped model only.
+    if (const auto shipped = shipped_folder(); shipped && !recorded()) folders.pop_back();
+    for (const fs::path& folder : folders) {
+      if (!fs::exists(folder / "heldout.txt")) continue;
+      *heldout_ = read_text_file(folder / "heldout.txt");
+      break;
+    }
+  }
+  return found(*heldout_, "no heldout.txt beside the model");
+}
+
+Found<std::string> Workbench::any_text() {
+  if (const auto own = heldout_text()) return own;
+  if (!any_text_) {
+    any_text_.emplace();
+    if (const auto shipped = shipped_folder(); shipped && fs::exists(*shipped / "heldout.txt")) {
+      *any_text_ = read_text_file(*shipped / "heldout.txt");
+    }
+  }
+  return found(*any_text_, "no heldout.txt beside the model, nor the shipped one's");
+}
+
+const WordList& Workbench::words() {
+  if (!words_) {
+    const auto text = heldout_text();
+    words_ = text ? WordList(*text.value) : WordList();
+  }
+  return *words_;
+}
+
+const Profile& Workbench::profile() {
+  if (profile_ == nullptr && options().has("profile")) profile_ = &criteria_.named(options().text("profile"));
+  if (profile_ == nullptr && mock_run_) profile_ = &criteria_.named("mock");
+  if (profile_ == nullptr) {
+    ModelFacts facts;
+    facts.sha256 = model_sha256();
+    facts.device = engine::find_device(device()).name;
+    try {
+      facts.n_layer = model()->config.n_layer;
+      facts.n_embd = model()->config.n_embd;
+    } catch (const Error&) {
+      // A model that cannot be loaded is AC1's finding; it matches no profile that asks for a shape.
+    }
+    profile_ = &criteria_.choose(facts);
+  }
+  return *profile_;
+}
+
+double Workbench::number(std::string_view group, std::string_view name) {
+  return criteria_.number(profile(), group, name);
+}
+
+std::int64_t Workbench::count(std::string_view group, std::string_view name) {
+  return static_cast<std::int64_t>(std::llround(number(group, name)));
+}
+
+std::vector<std::string> Workbench::prompts() const {
+  std::vector<std::string> texts;
+  for (const json::value& text : criteria_.list("prompts")) {
+    if (text.is_string()) texts.emplace_back(text.get_string());
+  }
+  if (texts.empty()) fail(ErrorKind::setup, "{}: \"prompts\" holds no text", criteria_.source());
+  return texts;
+}
+
+std::vector<harness::Expectation> Workbench::expectations() {
+  std::vector<std::string> ids;
+  for (const CaseRow& row : case_rows()) ids.emplace_back(row.id);
+  return criteria_.expectations(profile(), ids);
+}
+
+harness::Verdict Workbench::judged(Result result, const std::string& case_id) {
+  harness::Report report;
+  result.case_id = case_id;
+  report.results.push_back(std::move(result));
+  for (harness::Expectation& expectation : expectations()) {
+    if (expectation.case_id == case_id) report.expectations.push_back(std::move(expectation));
+  }
+  harness::judge(report);
+  return report.results.front().verdict;
+}
+
+double Workbench::elapsed_seconds() const { return static_cast<double>(clock().steady_ns() - start_ns_) * 1e-9; }
+
+json::object Workbench::subject() const {
+  json::object subject{{"name", mock_run_ ? "mock" : "engine"}, {"mock", mock_run_}};
+  if (mock_run_) return subject;
+  if (model_path_) subject["model_path"] = model_path_->string();
+  if (!sha256_.empty()) subject["model_sha256"] = sha256_;
+  if (model_) {
+    subject["architecture"] = model_->config.architecture;
+    subject["format"] = model_->source.format;
+  }
+  if (backend_) subject["backend"] = backend_->describe();
+  return subject;
+}
+
+Result skipped(std::string reason) {
+  Result result;
+  result.verdict = harness::Verdict::skipped;
+  result.reason = std::move(reason);
+  return result;
+}
+
+void add(Result& result, std::string name, double value, std::string unit) {
+  add_samples(result, std::move(name), value, std::move(unit), {});
+}
+
+void add_samples(Result& result, std::string name, double value, std::string unit, std::vector<double> samples) {
+  Metric metric{std::move(name), std::move(unit), value, std::move(samples), {}};
+  if (!std::isfinite(value)) {
+    metric.value = std::nullopt;
+    metric.note = "not finite";
+  }
+  result.metrics.push_back(std::move(metric));
+}
+
+void add_missing(Result& result, std::string name, std::string unit, std::string note) {
+  result.metrics.push_back({std::move(name), std::move(unit), std::nullopt, {}, std::move(note)});
+}
+
+double median(std::vector<double> values) {
+  BH_ASSERT(!values.empty());
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+}
+
+std::string hash_model(const fs::path& path) {
+  if (!fs::is_directory(path)) return harness::sha256_file(path);
+  std::vector<fs::path> weights;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
+  }
+  if (weights.empty()) fail(ErrorKind::setup, "{} holds no .safetensors file: name a model folder", path.string());
+  std::sort(weights.begin(), weights.end());
+  if (weights.size() == 1) return harness::sha256_file(weights.front());
+  std::string all;
+  for (const fs::path& file : weights) {
+    all += fmt::format("{}  {}\n", harness::sha256_file(file), file.filename().string());
+  }
+  return harness::sha256_hex(all);
+}
+
+}  // namespace bh::suites::acceptance

@@ -1,0 +1,110 @@
+// What the cases of one acceptance run share: the model, loaded once, the data recorded beside it, the criteria in
+// force. Everything is fetched when first asked for, so that a case run alone pays for itself only.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/runtime/generate.h"
+#include "harness/core/result.h"
+#include "harness/core/suite.h"
+#include "harness/judge/recorded.h"
+#include "suites/acceptance/criteria.h"
+#include "suites/acceptance/text_judge.h"
+
+namespace bh::suites::acceptance {
+
+/// Something a case needs, or the reason why it is not there.
+template <class T>
+struct Found {
+  const T* value = nullptr;
+  std::string why_not;
+  explicit operator bool() const noexcept { return value != nullptr; }
+};
+
+class Workbench {
+ public:
+  explicit Workbench(const harness::SuiteContext& context);
+  ~Workbench();
+
+  const harness::Options& options() const noexcept { return *context_.options; }
+  const harness::Clock& clock() const noexcept { return context_.clock; }
+  void progress(const std::string& line) const;
+
+  // --- the subject
+  bool mock_run() const noexcept { return mock_run_; }
+  std::span<const harness::SubjectRow> subjects() const noexcept { return context_.subjects; }
+  std::unique_ptr<harness::Subject> open_subject(const harness::SubjectRow& row);
+
+  // --- the model; each throws Error(setup) where it cannot be had
+  const std::filesystem::path& model_path();
+  std::shared_ptr<const engine::Model> model();
+  std::int64_t load_ns() const noexcept { return load_ns_; }
+  const std::string& model_sha256();
+  engine::Backend& backend();
+  std::unique_ptr<engine::Backend> load_backend(std::shared_ptr<const engine::Model> model);
+  engine::BackendOptions backend_options() const;
+  std::string device() const { return options().text("device"); }
+
+  // --- data recorded beside the model, or in the shipped model's folder where the hash is that model's
+  std::vector<std::filesystem::path> data_folders();
+  Found<harness::Recorded> recorded();
+  Found<json::object> recorded_text();
+  Found<std::string> heldout_text();  ///< in the model's language
+  Found<std::string> any_text();      ///< the held-out text, or the shipped model's for want of one
+  const WordList& words();            ///< of the held-out text; empty without one
+  std::optional<std::filesystem::path> shipped_folder() const;
+
+  // --- the run
+  double elapsed_seconds() const;
+  /// The result of another case of this run, run now if it has not been yet. Set by the suite.
+  std::function<harness::Result(const std::string& case_id)> result_of;
+  json::object subject() const;  ///< what the report says is tested
+
+  // --- criteria
+  const Criteria& criteria() const noexcept { return criteria_; }
+  const Profile& profile();
+  double number(std::string_view group, std::string_view name);
+  std::int64_t count(std::string_view group, std::string_view name);
+  std::vector<std::string> prompts() const;
+  std::vector<harness::Expectation> expectations();
+  /// The verdict the one judge gives `result` as that of the case, by the criteria in force.
+  harness::Verdict judged(harness::Result result, const std::string& case_id);
+
+ private:
+  const harness::SuiteContext context_;
+  const std::int64_t start_ns_;
+  Criteria criteria_;
+  bool mock_run_ = false;
+  const Profile* profile_ = nullptr;
+  std::optional<std::filesystem::path> model_path_;
+  std::shared_ptr<const engine::Model> model_;
+  std::int64_t load_ns_ = 0;
+  std::string sha256_;
+  std::unique_ptr<engine::Backend> backend_;
+  std::optional<std::optional<harness::Recorded>> recorded_;
+  std::optional<std::optional<json::object>> recorded_text_;
+  std::optional<std::optional<std::string>> heldout_;
+  std::optional<std::optional<std::string>> any_text_;
+  std::optional<WordList> words_;
+};
+
+// --- small makers of results
+harness::Result skipped(std::string reason);
+void add(harness::Result& result, std::string name, double value, std::string unit = "");
+void add_samples(harness::Result& result, std::string name, double value, std::string unit,
+                 std::vector<double> samples);
+void add_missing(harness::Result& result, std::string name, std::string unit, std::string note);
+double median(std::vector<double> values);
+
+/// SHA-256 of a model: of the file, or of the weights of a folder.
+std::string hash_model(const std::filesystem::path& path);
+
+}  // namespace bh::suites::acceptance
