@@ -195,6 +195,8 @@ std::vector<std::string> tokenizer_json_words() {
 }
 
 std::vector<Seed> tiktoken_seeds() {
+  std::string long_token(4000, 'Y');
+  long_token += " 0\n";
   return {
       {"sound", "YQ== 0\nYg== 1\nYWI= 2\nYWJhYg== 3\n"},
       {"no-newline-at-the-end", "YQ== 0"},
@@ -213,7 +215,7 @@ std::vector<Seed> tiktoken_seeds() {
       {"base64-padding-inside", "Y==Q 0\n"},
       {"base64-other-letters", "Y*== 0\n"},
       {"binary", std::string("\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02", 16)},
-      {"long-token", std::string(4000, 'Y') + " 0\n"},
+      {"long-token", long_token},
   };
 }
 
