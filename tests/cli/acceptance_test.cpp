@@ -105,11 +105,14 @@ TEST_CASE("acceptance runs on any model") {
   const TempFolder folder;
   const fs::path model = folder / "tiny.gguf";
   engine::write_synth_gguf({}, model);
-  const Finished run = acceptance({"-m", model.string(), "--filter", "/ac?/", "-o", (folder / "out").string()});
+  const Finished run = acceptance({"-m", model.string(), "--filter", "*/ac?/*", "-o", (folder / "out").string()});
   CAPTURE(run.out, run.err);
-  CHECK(run.code == 0);
   const json::value document = parse_json(read(folder / "out/acceptance.json"), "acceptance.json");
   CHECK(document.at("notes").at("profile") == "any");
+  // Random weights babble in loops: that is a verdict on the model, and the only one against it.
+  CHECK(run.code == 1);
+  CHECK(verdict_of(document, "acceptance/ac4/samples") == "failed");
+  CHECK_THAT(run.out, Contains("1 failed"));
   for (const char* id : {"acceptance/ac1/hash", "acceptance/ac4/recorded-text", "acceptance/ac7/one-answer"}) {
     CHECK(verdict_of(document, id) == "skipped");
   }
