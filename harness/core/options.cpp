@@ -125,7 +125,8 @@ Options::Options(std::span<const OptionRow> rows, const std::vector<OptionValue>
 Options Options::of(std::span<const OptionRow> rows, const std::map<std::string, std::string>& values) {
   std::vector<OptionValue> assigned;
   for (const auto& [name, value] : values) {
-    const bool known = std::any_of(rows.begin(), rows.end(), [&](const OptionRow& row) { return row.name == name; });
+    const bool known =
+        std::any_of(rows.begin(), rows.end(), [&name = name](const OptionRow& row) { return row.name == name; });
     if (!known) fail(ErrorKind::internal, "no option row declares '{}'", name);
     assigned.push_back({name, {value}, OptionSource::command_line});
   }
