@@ -18,6 +18,9 @@ namespace bh::engine {
 namespace {
 
 constexpr TokenId kControlTokens = 256;
+// Far above any real vocabulary. Reconstruction takes time and memory by the square of a token's length.
+constexpr std::size_t kMaxTokenBytes = 512;
+constexpr std::size_t kMaxMerges = std::size_t{1} << 21;
 
 int base64_digit(char c) noexcept {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -58,6 +61,9 @@ std::vector<std::string> read_ranks(std::string_view text, const std::string& wh
     const char* end = row.data() + row.size();
     if (!bytes || space == std::string_view::npos || std::from_chars(row.data() + space + 1, end, rank).ptr != end)
       fail(ErrorKind::setup, "{}: line {} is not base64, a space and a rank; is this a tiktoken file?", where, line);
+    if (bytes->size() > kMaxTokenBytes)
+      fail(ErrorKind::setup, "{}: line {} has a token of {} bytes; no tokenizer has tokens above {}", where, line,
+           bytes->size(), kMaxTokenBytes);
     if (rank != tokens.size())
       fail(ErrorKind::setup, "{}: line {} has rank {} where {} is due", where, line, rank, tokens.size());
     tokens.push_back(*bytes);
@@ -84,6 +90,9 @@ std::vector<std::string> reconstruct_merges(const std::vector<std::string>& toke
       const auto right = ranks.find(token.substr(cut));
       if (right != ranks.end()) splits.emplace_back(left->second, right->second);
     }
+    if (splits.size() > kMaxMerges - merges.size())
+      fail(ErrorKind::setup, "{}: its tokens have more than {} splits into two tokens; this is no real vocabulary",
+           where, kMaxMerges);
     std::sort(splits.begin(), splits.end());
     for (const auto& [left, right] : splits)
       merges.push_back(to_byte_alphabet(tokens[left]) + ' ' + to_byte_alphabet(tokens[right]));

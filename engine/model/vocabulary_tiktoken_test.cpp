@@ -54,6 +54,12 @@ TEST_CASE("a rank file becomes tokens, merges and control tokens") {
   REQUIRE(tokenizer.encode("abcab<|eot_id|>") == std::vector<TokenId>{8, 5, 3, 17});
 }
 
+TEST_CASE("tokens longer than any tokenizer has are refused, since they would take long to take apart") {
+  const std::string letters(4 * 500, 'Y');  // base64 of 1500 bytes
+  REQUIRE(refusal("YQ== 0\n" + letters + " 1\n").find("line 2 has a token of 1500 bytes") != std::string::npos);
+  REQUIRE(refusal("YQ== 0\n" + letters.substr(0, 400) + " 1\n").empty());
+}
+
 TEST_CASE("what is no rank file is refused with its line") {
   REQUIRE(refusal("YQ== 0\nnonsense\n").find("line 2") != std::string::npos);
   REQUIRE(refusal("YQ== 0\nYg=\n").find("line 2") != std::string::npos);

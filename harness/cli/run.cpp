@@ -125,6 +125,7 @@ int run_cli(const App& app, World& world) {
 
 int run_cli(const App& app, int argc, char** argv) {
   install_bus_error_handler();
+  ignore_file_size_signal();
   World world{.args = std::vector<std::string>(argv + std::min(argc, 1), argv + argc),
               .in = std::cin,
               .out = std::cout,

@@ -82,4 +82,6 @@ void install_bus_error_handler() noexcept {
   ::sigaction(SIGBUS, &action, nullptr);
 }
 
+void ignore_file_size_signal() noexcept { std::signal(SIGXFSZ, SIG_IGN); }
+
 }  // namespace bh::harness

@@ -36,4 +36,7 @@ class SignalWatcher {
 /// Reading a mapped file that has been truncated raises SIGBUS: one line and exit 4, with async-signal-safe calls only.
 void install_bus_error_handler() noexcept;
 
+/// Writing beyond the limit on file sizes (ulimit -f) then fails like a full disk instead of ending the process.
+void ignore_file_size_signal() noexcept;
+
 }  // namespace bh::harness

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,11 +37,16 @@ void close_once(int& fd) {
 
 /// Between fork and exec: system calls only.
 [[noreturn]] void become_bitharness(char* const* argv, char* const* environment, const Pipe& in, const Pipe& out,
-                                    const Pipe& err, const char* stdout_path) {
-  const int out_fd = *stdout_path != '\0' ? ::open(stdout_path, O_WRONLY | O_CLOEXEC) : out.write_end;
+                                    const Pipe& err, const Start& start) {
+  const int out_fd =
+      start.stdout_path.empty() ? out.write_end : ::open(start.stdout_path.c_str(), O_WRONLY | O_CLOEXEC);
   ::dup2(in.read_end, STDIN_FILENO);
   ::dup2(out_fd, STDOUT_FILENO);
   ::dup2(err.write_end, STDERR_FILENO);
+  if (start.largest_file != 0) {
+    const rlimit limit{start.largest_file, start.largest_file};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
   ::execve(BH_BINARY, argv, environment);
   ::_exit(127);
 }
@@ -67,7 +73,7 @@ Process::Process(const Start& start) {
   const auto envp = pointers(environment);
   const Pipe in, out, err;
   pid_ = ::fork();
-  if (pid_ == 0) become_bitharness(argv.data(), envp.data(), in, out, err, start.stdout_path.c_str());
+  if (pid_ == 0) become_bitharness(argv.data(), envp.data(), in, out, err, start);
   ::close(in.read_end);
   ::close(out.write_end);
   ::close(err.write_end);
@@ -88,6 +94,11 @@ Process::~Process() {
 }
 
 void Process::signal(int number) const { ::kill(pid_, number); }
+
+bool Process::waits_with_output(int limit_seconds) const {
+  pollfd file{out_, POLLIN, 0};
+  return ::poll(&file, 1, limit_seconds * 1000) > 0 && (file.revents & POLLIN) != 0;
+}
 
 Finished Process::finish(const std::string& input, int limit_seconds) {
   Finished result;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Start {
   std::vector<std::string> args;
   std::map<std::string, std::string> environment;  ///< added to a bare one: no BITHARNESS_*, HOME is nowhere
   std::string stdout_path;                         ///< written there instead of collected
+  std::size_t largest_file = 0;                    ///< no file may grow beyond so many bytes; 0 = no limit
 };
 
 /// A running bitharness. Its standard input is an open pipe until finish().
@@ -32,6 +34,8 @@ class Process {
 
   pid_t pid() const noexcept { return pid_; }
   void signal(int number) const;
+  /// Waits until it has written something to its standard output; false if it ends or the time does before.
+  bool waits_with_output(int limit_seconds) const;
   /// Writes to its standard input, closes that, and waits.
   Finished finish(const std::string& input = "", int limit_seconds = 120);
 
