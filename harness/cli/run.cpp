@@ -84,12 +84,8 @@ int dispatch(const App& app, World& world) {
 }
 
 void print_error(World& world, std::string_view message) {
-  std::string line = to_valid_utf8(message);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
   world.out.flush();
-  world.err << "bitharness: error: " << line << std::endl;
+  world.err << "bitharness: error: " << one_line(message) << std::endl;
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ TEST_CASE("missing keys, a vocabulary of another size and numbers out of range a
   model = SmallModel::make();
   model.vocabulary.tokens.pop_back();
   model.vocabulary.types.pop_back();
-  refused(model, "256");
+  refused(model, "vocabulary has 257 tokens");
   model = SmallModel::make();
   model.vocabulary.merges = {"a nothing"};
   refused(model, "merge 0");

@@ -106,7 +106,7 @@ int check(CommandContext& context, const fs::path& path) {
     context.out << fmt::format("sound: {}, {} tensors{}\n", container.format, container.tensor_count,
                                container.kv_count ? fmt::format(", {} keys", *container.kv_count) : "");
   } else {
-    context.out << "unsound: " << to_valid_utf8(fault) << "\n";
+    context.out << "unsound: " << one_line(fault) << "\n";
   }
   return static_cast<int>(fault.empty() ? ExitCode::ok : ExitCode::failed);
 }
@@ -222,7 +222,7 @@ void print(std::ostream& out, const json::object& object, const std::string& pre
     if (value.is_object()) {
       print(out, value.get_object(), key + ".");
     } else if (value.is_string()) {
-      out << fmt::format("{}: {}\n", key, std::string_view(value.get_string().data(), value.get_string().size()));
+      out << fmt::format("{}: {}\n", key, one_line({value.get_string().data(), value.get_string().size()}));
     } else {
       out << fmt::format("{}: {}\n", key, write_json_line(value));
     }
