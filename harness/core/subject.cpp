@@ -9,7 +9,8 @@ json::object to_json(const SubjectInfo& info) {
   }
   return json::object{{"name", info.name},       {"mock", info.mock},         {"version", info.version},
                       {"backend", info.backend}, {"numerics", info.numerics}, {"model_path", info.model_path.string()},
-                      {"n_vocab", info.n_vocab}, {"n_ctx", info.n_ctx},       {"kernels", std::move(kernels)}};
+                      {"n_vocab", info.n_vocab}, {"n_ctx", info.n_ctx},       {"kernels", std::move(kernels)},
+                      {"facts", info.facts}};
 }
 
 }  // namespace bh::harness

@@ -75,6 +75,8 @@ class ClaimingSubject final : public harness::Subject {
                               const engine::GenerateOptions& options) override {
     return inner_.generate(prompt, options);
   }
+  void trace(std::span<const engine::TokenId> ids, const engine::Tap& tap) override { inner_.trace(ids, tap); }
+  harness::Timing time(const harness::TimingRequest& request) override { return inner_.time(request); }
 
  private:
   suites::MockSubject inner_{{}};

@@ -1,5 +1,6 @@
 #include "suites/subjects/engine_subject.h"
 
+#include "engine/base/error.h"
 #include "harness/measure/environment.h"
 
 namespace bh::suites {
@@ -35,13 +36,54 @@ std::vector<TokenId> EngineSubject::tokenize(std::string_view text, const Encode
 std::string EngineSubject::detokenize(std::span<const TokenId> ids) { return model_->tokenizer.decode(ids); }
 
 std::vector<float> EngineSubject::logits(std::span<const TokenId> ids) {
-  session_.rewind(0);
+  start_over();
   return session_.eval_all(ids);
 }
 
 Generation EngineSubject::generate(std::span<const TokenId> prompt, const GenerateOptions& options) {
-  session_.rewind(0);
+  start_over();
   return engine::generate(session_, prompt, options);
+}
+
+void EngineSubject::trace(std::span<const TokenId> ids, const Tap& tap) {
+  start_over();
+  backend_->set_tap(tap);
+  try {
+    session_.eval_all(ids);
+  } catch (...) {
+    backend_->set_tap({});
+    throw;
+  }
+  backend_->set_tap({});
+}
+
+harness::Timing EngineSubject::time(const harness::TimingRequest& request) {
+  if (request.prompt.empty()) fail(ErrorKind::usage, "there is no prompt to time");
+  const Clock clock = steady_clock();
+  harness::Timing timing;
+  const auto length = static_cast<std::int32_t>(request.prompt.size());
+  // The last prompt token is evaluated again: its logits are where decoding starts.
+  const bool reused = request.reuse_prompt && timed_prompt_ == request.prompt;
+  timed_prompt_.clear();
+  session_.rewind(reused ? length - 1 : 0);
+  std::int64_t before = clock();
+  session_.eval(std::span(request.prompt).subspan(static_cast<std::size_t>(session_.n_past())));
+  if (!reused) timing.prefill_ns = clock() - before;
+  for (std::int32_t i = 0; i < request.decode_tokens; ++i) {
+    timing.ids.push_back(backend_->argmax().front());
+    if (i + 1 == request.decode_tokens) break;
+    before = clock();
+    session_.eval(std::span(&timing.ids.back(), 1));
+    timing.step_ns.push_back(clock() - before);
+    timing.decode_ns += timing.step_ns.back();
+  }
+  timed_prompt_ = request.prompt;
+  return timing;
+}
+
+void EngineSubject::start_over() {
+  timed_prompt_.clear();
+  session_.rewind(0);
 }
 
 std::unique_ptr<harness::Subject> open_engine_subject(const harness::SubjectSettings& settings) {

@@ -79,6 +79,15 @@ Generation MockSubject::generate(std::span<const TokenId> prompt, const Generate
   return result;
 }
 
+void MockSubject::trace(std::span<const TokenId> ids, const Tap& tap) { tap("logits", -1, logits(ids), kVocabulary); }
+
+harness::Timing MockSubject::time(const harness::TimingRequest& request) {
+  GenerateOptions options;
+  options.max_tokens = request.decode_tokens;
+  const Generation generation = generate(request.prompt, options);
+  return {generation.ids, generation.prefill_ns, generation.decode_ns, generation.step_ns};
+}
+
 std::unique_ptr<harness::Subject> open_mock_subject(const harness::SubjectSettings& settings) {
   return std::make_unique<MockSubject>(settings);
 }

@@ -21,6 +21,8 @@ class MockSubject final : public harness::Subject {
   /// Row i favours the token after position i of the endlessly repeated sequence.
   std::vector<float> logits(std::span<const engine::TokenId> ids) override;
   engine::Generation generate(std::span<const engine::TokenId> prompt, const engine::GenerateOptions& options) override;
+  void trace(std::span<const engine::TokenId> ids, const engine::Tap& tap) override;
+  harness::Timing time(const harness::TimingRequest& request) override;
 
  private:
   std::int32_t n_ctx_;

@@ -74,3 +74,22 @@ TEST_CASE("the mock keeps to its context and to its vocabulary") {
 TEST_CASE("an unknown subject is refused with the names there are") {
   CHECK_THROWS_WITH(find_subject(subjects(), "oracle"), Catch::Contains("engine, mock"));
 }
+
+TEST_CASE("the engine's timed decoding is its greedy text, with and without the prompt in its cache") {
+  const auto subject = open("engine");
+  const auto prompt = subject->tokenize("In the beginning God created", {});
+  engine::GenerateOptions greedy;
+  greedy.max_tokens = 12;
+  greedy.ignore_eog = true;
+  greedy.sampling.temperature = 0;
+  const auto expected = subject->generate(prompt, greedy);
+  const auto cold = subject->time({prompt, 12, true});
+  const auto warm = subject->time({prompt, 12, true});
+  CHECK(cold.ids == expected.ids);
+  CHECK(warm.ids == expected.ids);
+  CHECK(cold.prefill_ns > 0);
+  CHECK(warm.prefill_ns == 0);
+  CHECK(warm.step_ns.size() == 11);
+  subject->logits(prompt);
+  CHECK(subject->time({prompt, 1, true}).prefill_ns > 0);
+}

@@ -1,0 +1,77 @@
+// Programs run as children: for the reference, for other builds, for servers. The only use of Boost.Process. A child
+// gets a process group of its own; whatever happens, none of that group is left when the object is gone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bh::harness {
+
+struct Command {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;
+  std::map<std::string, std::string> environment;  ///< added to ours
+  std::string line() const;                        ///< quoted for a shell
+};
+
+/// How a child ended.
+enum class Ending { running, exited, signalled, timed_out, cancelled, flooded, not_started };
+std::string_view to_string(Ending ending) noexcept;
+
+struct ChildStatus {
+  Ending ending = Ending::running;
+  int exit_code = 0;             ///< of exited
+  int signal = 0;                ///< of signalled
+  std::string last_words;        ///< the last lines of its stderr, valid UTF-8
+  std::string describe() const;  ///< "ended by signal 11 (Segmentation fault)", "took longer than 30 s"
+};
+
+struct ChildLimits {
+  std::chrono::milliseconds time{0};                      ///< of one read or of a whole run_to_end; 0 = none
+  std::uint64_t output_bytes = std::uint64_t{256} << 20;  ///< of run_to_end; more is Ending::flooded
+  std::chrono::milliseconds grace{2000};                  ///< between SIGTERM and SIGKILL
+  std::function<bool()> cancelled;                        ///< a signal has asked the run to end
+};
+
+/// A child one talks to through pipes. stderr is drained on a thread of its own, its last 16 KiB are kept.
+class Child {
+ public:
+  /// Throws Error(setup) where the program cannot be started.
+  Child(const Command& command, const ChildLimits& limits);
+  ~Child();  ///< ends the whole group
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  /// Up to `size` bytes of its stdout; 0 where it was closed, or where status() says why not (timed_out, cancelled).
+  std::size_t read(char* data, std::size_t size);
+  /// Throws Error(setup) where the child does not take it within the time limit or is gone.
+  void write(std::string_view bytes);
+  void close_stdin() noexcept;
+
+  /// The end of stdin, grace, SIGTERM, grace, SIGKILL; then how the child itself ended.
+  ChildStatus finish();
+  ChildStatus status();  ///< without waiting
+  int pid() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct Finished {
+  ChildStatus status;
+  std::string output;  ///< its stdout
+  std::int64_t duration_ns = 0;
+};
+
+/// Runs a program to its end with nothing on its stdin.
+Finished run_to_end(const Command& command, const ChildLimits& limits);
+
+}  // namespace bh::harness
