@@ -140,9 +140,7 @@ TEST_CASE("numbers read as people write them") {
 }
 
 TEST_CASE("run.json and the verdicts validate against their schemas, which refuse what is not theirs") {
-  const auto schema = [](const char* name) {
-    return test::JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/" + name));
-  };
+  const auto schema = test::JsonSchema::named;
   Report report = report_with_every_verdict();
   report.finished_at = report.started_at;
   report.results[2].violations = {{"mock", "cpu", "", "a mock ran"}};

@@ -14,6 +14,8 @@
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
+#include "harness/cli/documents.h"
+#include "harness/cli/event_log.h"
 #include "harness/cli/signals.h"
 #include "harness/core/exit_code.h"
 #include "harness/core/report_json.h"
@@ -42,23 +44,11 @@ constexpr std::array kSuiteRows = {
               .aliases = "o",
               .kind = OptionKind::text,
               .value_name = "DIR",
-              .help = "write run.json, samples.jsonl and the documents made of them into DIR"},
+              .help = "write run.json, samples.jsonl, events.jsonl and the documents made of them into DIR"},
     OptionRow{.name = "json", .help = "print the whole report as JSON on stdout"},
     OptionRow{.name = "quiet", .aliases = "q", .help = "no progress on stderr"},
     OptionRow{.name = "verbose", .aliases = "v", .help = "show every metric on stdout, not only what is not green"},
 };
-
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  const auto at = text.find(what);
-  return at == std::string::npos ? text : text.replace(at, what.size(), by);
-}
-
-std::string file_name(const Writer& writer, const std::string& suite) {
-  std::string upper = suite;
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return replaced(replaced(std::string(writer.file_name), "{suite}", suite), "{SUITE}", upper);
-}
 
 /// The options that repeat a case: all that were given, but those that choose cases or outputs.
 std::string repro_options(const Options& options, std::span<const OptionRow> rows) {
@@ -102,7 +92,7 @@ class SuiteRun {
   Result run_case(const Case& item);
   void keep(Result result);
   void finish();
-  void write_documents() const;
+  void write_run() const;
   void print() const;
   void progress(std::string_view line);
   void on_signal(int signal);
@@ -118,6 +108,7 @@ class SuiteRun {
   std::int64_t start_ns_ = 0;
   fs::path directory_;  ///< empty = no run directory
   std::ofstream samples_;
+  EventLog events_{[this] { return world_.clock.steady_ns() - start_ns_; }};
   bool finished_ = false;
   std::unique_ptr<SignalWatcher> watcher_;  ///< last, so that its thread ends before what it uses
 };
@@ -194,21 +185,23 @@ void SuiteRun::open_directory() {
   if (!options_.has("output")) return;
   const std::lock_guard lock(mutex_);
   directory_ = options_.text("output");
-  std::error_code error;
-  fs::create_directories(directory_, error);
-  if (error || !fs::is_directory(directory_)) {
-    fail(ErrorKind::setup, "cannot make the run directory '{}': {}", directory_.string(),
-         error ? error.message() : "something else has that name");
-  }
+  make_folder(directory_);
   // A run that is killed must not look like the finished one before it.
-  for (const Writer& writer : app_.writers) {
+  std::error_code error;
+  for (const Writer& writer : writers_of(app_.writers, report_.suite)) {
     if (!writer.file_name.empty()) fs::remove(directory_ / file_name(writer, report_.suite), error);
   }
   samples_.open(directory_ / "samples.jsonl", std::ios::trunc);
   if (!samples_) fail(ErrorKind::setup, "cannot write into '{}': {}", directory_.string(), std::strerror(errno));
+  events_.open(directory_ / "events.jsonl");
+  events_.add("run_start", {{"suite", report_.suite},
+                            {"started_at", report_.started_at},
+                            {"command_line", report_.command_line},
+                            {"cases", report_.cases.size()}});
 }
 
 Result SuiteRun::run_case(const Case& item) {
+  events_.add("case_start", {{"case_id", item.id}});
   const std::int64_t start = world_.clock.steady_ns();
   Result result;
   try {
@@ -231,6 +224,10 @@ void SuiteRun::keep(Result result) {
     samples_ << write_json_line(to_json(result)) << std::endl;
     if (!samples_) fail(ErrorKind::setup, "cannot write samples.jsonl in '{}'; is the disk full?", directory_.string());
   }
+  events_.add("case_end", {{"case_id", result.case_id},
+                           {"verdict", to_string(result.verdict)},
+                           {"reason", result.reason},
+                           {"duration_ns", result.duration_ns}});
   report_.results.push_back(std::move(result));
   suite_->describe(report_);
   const Result& kept = report_.results.back();
@@ -243,22 +240,21 @@ void SuiteRun::finish() {
   report_.finished_at = world_.clock.utc_now();
   report_.duration_ns = world_.clock.steady_ns() - start_ns_;
   judge(report_);
-  write_documents();
+  events_.add("run_end", {{"exit_code", report_.outcome.exit_code}});
+  write_run();
   print();
   finished_ = true;
 }
 
-void SuiteRun::write_documents() const {
+/// Every document is made from the record's text, as `bitharness report` makes it again. The record comes last: where
+/// it stands, everything else is complete.
+void SuiteRun::write_run() const {
   if (directory_.empty()) return;
-  // run.json last: where it stands, everything else is complete.
-  for (const bool record : {false, true}) {
-    for (const Writer& writer : app_.writers) {
-      if (writer.file_name.empty() || (writer.file_name == "run.json") != record) continue;
-      AtomicFile file(directory_ / file_name(writer, report_.suite));
-      file.write(writer.render(report_, {}));
-      file.commit();
-    }
-  }
+  const std::string record = write_json(to_json(report_));
+  write_documents(render_documents(app_.writers, record, kRecordFile), directory_);
+  AtomicFile file(directory_ / kRecordFile);
+  file.write(record);
+  file.commit();
 }
 
 void SuiteRun::print() const {
@@ -266,7 +262,7 @@ void SuiteRun::print() const {
   const WriterStyle style{.colour = world_.out_is_terminal && (no_colour == nullptr || *no_colour == '\0'),
                           .verbose = options_.flag("verbose")};
   const std::string_view wanted = options_.flag("json") ? "json" : "console";
-  for (const Writer& writer : app_.writers) {
+  for (const Writer& writer : writers_of(app_.writers, report_.suite)) {
     if (writer.name == wanted) world_.out << writer.render(report_, style) << std::flush;
   }
 }
@@ -286,6 +282,7 @@ void SuiteRun::on_signal(int signal) {
   if (finished_) return;  // too late to interrupt anything
   try {
     report_.interrupted_by_signal = signal;
+    events_.add("signal", {{"signal", signal}});
     for (std::size_t i = report_.results.size(); i < report_.cases.size(); ++i) {
       Result result;
       result.case_id = report_.cases[i].id;

@@ -20,6 +20,7 @@
 #include "harness/cli/commands.h"
 #include "harness/core/report_json.h"
 #include "tests/support/catch.h"
+#include "tests/support/json_schema.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -129,6 +130,30 @@ std::string read(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// The lines of a JSON Lines file, each valid by its schema.
+std::vector<json::value> read_lines(const std::filesystem::path& path, const std::string& schema) {
+  const test::JsonSchema rules = test::JsonSchema::named(schema);
+  std::istringstream stream(read(path));
+  std::vector<json::value> lines;
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(parse_json(line, path.string()));
+    CHECK(rules.fault(lines.back()).empty());
+    json::value spoilt = lines.back();
+    spoilt.as_object()["extra"] = 1;
+    CHECK(rules.fault(spoilt) == "$: extra is not in the schema");
+  }
+  return lines;
+}
+
+std::vector<std::string> event_names(const std::vector<json::value>& events) {
+  std::vector<std::string> names;
+  for (const json::value& event : events) {
+    names.emplace_back(event.at("event").as_string());
+    if (const auto* id = find(event.as_object(), "case_id")) names.back() += " " + std::string(id->as_string());
+  }
+  return names;
+}
+
 }  // namespace
 
 TEST_CASE("every exit code is reached by the run that deserves it") {
@@ -218,11 +243,16 @@ TEST_CASE("a run directory holds the record, the samples and the documents, and 
   CHECK(report.started_at == "2026-01-02T03:04:05.678Z");
   CHECK(read(path / "fake.txt") == "fake\n");
   CHECK(std::filesystem::exists(path / "FAKE.md"));
-  std::istringstream samples(read(path / "samples.jsonl"));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(samples, line);) lines.push_back(line);
-  REQUIRE(lines.size() == 2);
-  CHECK(parse_json(lines[1], "line").at("metrics").at(0).at("samples").at(0).as_double() == 4.0);
+  const auto samples = read_lines(path / "samples.jsonl", "sample.schema.json");
+  REQUIRE(samples.size() == 2);
+  CHECK(samples[1].at("metrics").at(0).at("samples").at(0).as_double() == 4.0);
+  const auto events = read_lines(path / "events.jsonl", "event.schema.json");
+  CHECK(event_names(events) == std::vector<std::string>{"run_start", "case_start fake/ok", "case_end fake/ok",
+                                                        "case_start fake/slow", "case_end fake/slow", "run_end"});
+  CHECK(events.back().at("exit_code") == 1);
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    CHECK(events[i].at("ns").as_int64() > events[i - 1].at("ns").as_int64());
+  }
   // The next run fails before its first case: the old record must be gone, not mistaken for it.
   std::filesystem::remove(path / "samples.jsonl");
   std::filesystem::create_directory(path / "samples.jsonl");
@@ -335,4 +365,7 @@ TEST_CASE("a signal ends a run in a case that never returns: what is finished is
   CHECK(report.interrupted_by_signal == SIGTERM);
   CHECK(report.outcome.exit_code == 128 + SIGTERM);
   CHECK(report.notes.at("described").to_number<int>() == 1);
+  const auto events = event_names(read_lines(dir + "/events.jsonl", "event.schema.json"));
+  CHECK(events == std::vector<std::string>{"run_start", "case_start fake/ok", "case_end fake/ok",
+                                           "case_start fake/hang", "signal", "run_end"});
 }

@@ -98,6 +98,10 @@ class Reader {
   std::vector<double> numbers(std::string_view key) const {
     std::vector<double> values;
     for (const auto& value : array(key)) {
+      if (value.is_null()) {  // a sample that was not finite
+        values.push_back(std::numeric_limits<double>::quiet_NaN());
+        continue;
+      }
       if (!value.is_number()) fail(ErrorKind::setup, "{}: '{}' holds something else than numbers", what_, key);
       values.push_back(value.to_number<double>());
     }

@@ -15,6 +15,11 @@ class JsonSchema {
  public:
   explicit JsonSchema(json::value root) : root_(std::move(root)) {}
 
+  /// One of reports/schema/. Its references to its neighbours there ("run.schema.json#/$defs/result") are followed.
+  static JsonSchema named(const std::string& file) {
+    return JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/" + file));
+  }
+
   /// Empty if `document` is valid, else where and why not.
   std::string fault(const json::value& document) const { return fault(document, root_.as_object(), "$"); }
 
@@ -45,8 +50,13 @@ class JsonSchema {
                     const json::object& schema, const std::string& at) const {
     if (keyword == "$schema" || keyword == "title" || keyword == "description" || keyword == "$defs") return "";
     if (keyword == "$ref") {
-      const std::string name = text(rule.as_string()).substr(std::string("#/$defs/").size());
-      return fault(value, root_.at("$defs").at(name).as_object(), at);
+      const std::string target = text(rule.as_string());
+      const auto hash = target.find("#/$defs/");
+      if (hash == std::string::npos) throw std::logic_error("schema: cannot follow $ref " + target);
+      const std::string name = target.substr(hash + std::string("#/$defs/").size());
+      if (hash == 0) return fault(value, root_.at("$defs").at(name).as_object(), at);
+      const JsonSchema neighbour = named(target.substr(0, hash));
+      return neighbour.fault(value, neighbour.root_.at("$defs").at(name).as_object(), at);
     }
     if (keyword == "const") return value == rule ? "" : at + ": is not " + write_json_line(rule);
     if (keyword == "enum") {
