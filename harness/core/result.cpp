@@ -1,5 +1,7 @@
 #include "harness/core/result.h"
 
+#include <cmath>
+
 #include "harness/core/report.h"
 
 namespace bh::harness {
@@ -16,6 +18,30 @@ const Case* Report::find_case(std::string_view id) const noexcept {
     if (item.id == id) return &item;
   }
   return nullptr;
+}
+
+Result skipped(std::string reason) {
+  Result result;
+  result.verdict = Verdict::skipped;
+  result.reason = std::move(reason);
+  return result;
+}
+
+void add(Result& result, std::string name, double value, std::string unit) {
+  add_samples(result, std::move(name), value, std::move(unit), {});
+}
+
+void add_samples(Result& result, std::string name, double value, std::string unit, std::vector<double> samples) {
+  Metric metric{std::move(name), std::move(unit), value, std::move(samples), {}};
+  if (!std::isfinite(value)) {
+    metric.value = std::nullopt;
+    metric.note = "not finite";
+  }
+  result.metrics.push_back(std::move(metric));
+}
+
+void add_missing(Result& result, std::string name, std::string unit, std::string note) {
+  result.metrics.push_back({std::move(name), std::move(unit), std::nullopt, {}, std::move(note)});
 }
 
 }  // namespace bh::harness

@@ -50,4 +50,11 @@ struct Result {
   const Metric* find_metric(std::string_view name) const noexcept;
 };
 
+// --- small makers of results
+Result skipped(std::string reason);
+/// A value that is not finite becomes null with a note.
+void add(Result& result, std::string name, double value, std::string unit = "");
+void add_samples(Result& result, std::string name, double value, std::string unit, std::vector<double> samples);
+void add_missing(Result& result, std::string name, std::string unit, std::string note);
+
 }  // namespace bh::harness

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -68,6 +69,22 @@ std::string sha256_file(const std::filesystem::path& path) {
 std::string sha256_floats(std::span<const float> values) {
   static_assert(std::endian::native == std::endian::little, "the hash of floats is defined over little-endian bytes");
   return sha256_hex(std::as_bytes(values));
+}
+
+std::string sha256_model(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return sha256_file(path);
+  std::vector<std::filesystem::path> weights;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
+  }
+  if (weights.empty()) fail(ErrorKind::setup, "{} holds no .safetensors file: name a model folder", path.string());
+  std::sort(weights.begin(), weights.end());
+  if (weights.size() == 1) return sha256_file(weights.front());
+  std::string all;
+  for (const std::filesystem::path& file : weights) {
+    all += fmt::format("{}  {}\n", sha256_file(file), file.filename().string());
+  }
+  return sha256_hex(all);
 }
 
 }  // namespace bh::harness

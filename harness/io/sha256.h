@@ -38,4 +38,7 @@ std::string sha256_file(const std::filesystem::path& path);
 /// Floats by their bits, little-endian: the hash of logits.
 std::string sha256_floats(std::span<const float> values);
 
+/// SHA-256 of a model: of its file, or of the weights of its folder. Throws Error(setup).
+std::string sha256_model(const std::filesystem::path& path);
+
 }  // namespace bh::harness

@@ -142,7 +142,7 @@ std::vector<Case> AcceptanceSuite::expand() {
     Case item;
     item.id = row.id;
     item.title = row.title;
-    item.params = {{"criterion", criterion_of(row.id)}};
+    item.params = {{"criterion", harness::criterion_of(row.id)}};
     cases.push_back(std::move(item));
   }
   return cases;
@@ -178,11 +178,11 @@ json::array AcceptanceSuite::criteria_table(const Report& report) const {
   judged.expectations = report.expectations;
   harness::judge(judged);
   json::array table;
-  for (const Criterion& criterion : bench_.criteria().criteria()) {
+  for (const harness::Criterion& criterion : bench_.criteria().criteria()) {
     std::size_t worst = kWorstFirst.size();
     std::int64_t ran = 0, skips = 0;
     for (const Result& result : judged.results) {
-      if (criterion_of(result.case_id) != criterion.id) continue;
+      if (harness::criterion_of(result.case_id) != criterion.id) continue;
       ++(result.verdict == harness::Verdict::skipped ? skips : ran);
       const auto* place = std::find(kWorstFirst.begin(), kWorstFirst.end(), result.verdict);
       worst = std::min(worst, static_cast<std::size_t>(place - kWorstFirst.begin()));

@@ -1,5 +1,5 @@
 // The criteria document: read strictly, profiles chosen by facts, bounds and requirements turned into expectations.
-#include "suites/acceptance/criteria.h"
+#include "harness/judge/criteria.h"
 
 #include <algorithm>
 
@@ -10,7 +10,11 @@
 
 using namespace bh;
 using namespace bh::suites::acceptance;
+using harness::Criteria;
+using harness::Criterion;
+using harness::criterion_of;
 using harness::Expectation;
+using harness::Profile;
 using harness::Verdict;
 
 namespace {
@@ -21,17 +25,17 @@ std::vector<std::string> all_ids() {
   return ids;
 }
 
-Criteria built_in() { return Criteria::parse(embedded::criteria_json(), "criteria.json"); }
+Criteria built_in() { return Criteria::parse(embedded::criteria_json(), "criteria.json", "acceptance"); }
 
 const std::string kHead = R"({"schema": "bitharness.criteria/1", "criteria": [{"id": "AC1", "title": "t"}],
   "prompts": ["p"], "known_models": [], "parameters": {"ac1": {"n": 2, "m": 5}}, )";
 
-Criteria parse(const std::string& rest) { return Criteria::parse(kHead + rest + "}", "test.json"); }
+Criteria parse(const std::string& rest) { return Criteria::parse(kHead + rest + "}", "test.json", "acceptance"); }
 
 std::string refusal(const std::string& rest, const std::vector<std::string>& ids = {"acceptance/ac1/a"}) {
   try {
     const Criteria criteria = parse(rest);
-    for (const Profile& profile : criteria.profiles()) static_cast<void>(criteria.expectations(profile, ids));
+    for (const Profile& profile : criteria.profiles()) criteria.check_cases(profile, ids);
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::setup);
     return error.what();
@@ -126,6 +130,15 @@ TEST_CASE("A profile's bounds and parameters replace single ones, and every expe
   CHECK_THROWS_AS(criteria.number(profile, "ac1", "missing"), Error);
 }
 
+TEST_CASE("Bounds may stand for every case that a pattern matches") {
+  const Criteria criteria = parse(R"("bounds": {"ac1/*": {"x": {"min": 1}}}, "profiles": [
+    {"name": "p", "summary": "s", "required": ["ac1/*"], "bounds": {"ac1/a": {"x": {"min": 2}}}}])");
+  const auto all = criteria.expectations(criteria.named("p"), {"acceptance/ac1/a", "acceptance/ac1/ab"});
+  REQUIRE(all.size() == 4);
+  CHECK(*all[1].min == 2);
+  CHECK(*all[3].min == 1);
+}
+
 TEST_CASE("Criteria that mean nothing are refused") {
   CHECK_THAT(
       refusal(
@@ -140,5 +153,5 @@ TEST_CASE("Criteria that mean nothing are refused") {
   CHECK_THAT(refusal(R"("bounds": {"ac1/a": {"x": {"min": 1, "on_violation": "passed"}}}, "profiles": [])"),
              Catch::Contains("\"passed\""));
   CHECK_THAT(refusal(R"("bounds": {})"), Catch::Contains("profiles"));
-  CHECK_THROWS_AS(Criteria::parse(R"({"schema": "bitharness.criteria/9"})", "test.json"), Error);
+  CHECK_THROWS_AS(Criteria::parse(R"({"schema": "bitharness.criteria/9"})", "test.json", "acceptance"), Error);
 }

@@ -26,12 +26,6 @@ std::string read_text_file(const fs::path& path) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-Criteria read_criteria(const harness::Options& options) {
-  if (!options.has("criteria")) return Criteria::parse(embedded::criteria_json(), "criteria.json");
-  const std::string file = options.text("criteria");
-  return Criteria::parse(read_text_file(file), file);
-}
-
 template <class T>
 Found<T> found(const std::optional<T>& value, std::string why_not) {
   if (value) return {&*value, {}};
@@ -41,7 +35,9 @@ Found<T> found(const std::optional<T>& value, std::string why_not) {
 }  // namespace
 
 Workbench::Workbench(const harness::SuiteContext& context)
-    : context_(context), start_ns_(context.clock.steady_ns()), criteria_(read_criteria(*context.options)) {
+    : context_(context),
+      start_ns_(context.clock.steady_ns()),
+      criteria_(Criteria::read(embedded::criteria_json(), *context.options, "acceptance")) {
   check_mock_permission(options().text("subject"), options().flag("allow-mock"), options().flag("real-model"));
   mock_run_ = options().text("subject") == "mock";
   if (!mock_run_ && options().flag("allow-mock") && options().text("model").empty() && !shipped_folder()) {
@@ -82,7 +78,7 @@ std::shared_ptr<const engine::Model> Workbench::model() {
 }
 
 const std::string& Workbench::model_sha256() {
-  if (sha256_.empty()) sha256_ = hash_model(model_path());
+  if (sha256_.empty()) sha256_ = harness::sha256_model(model_path());
   return sha256_;
 }
 
@@ -186,7 +182,7 @@ const Profile& Workbench::profile() {
   if (profile_ == nullptr && options().has("profile")) profile_ = &criteria_.named(options().text("profile"));
   if (profile_ == nullptr && mock_run_) profile_ = &criteria_.named("mock");
   if (profile_ == nullptr) {
-    ModelFacts facts;
+    harness::ModelFacts facts;
     facts.sha256 = model_sha256();
     facts.device = engine::find_device(device()).name;
     try {
@@ -220,6 +216,7 @@ std::vector<std::string> Workbench::prompts() const {
 std::vector<harness::Expectation> Workbench::expectations() {
   std::vector<std::string> ids;
   for (const CaseRow& row : case_rows()) ids.emplace_back(row.id);
+  criteria_.check_cases(profile(), ids);
   return criteria_.expectations(profile(), ids);
 }
 
@@ -249,51 +246,11 @@ json::object Workbench::subject() const {
   return subject;
 }
 
-Result skipped(std::string reason) {
-  Result result;
-  result.verdict = harness::Verdict::skipped;
-  result.reason = std::move(reason);
-  return result;
-}
-
-void add(Result& result, std::string name, double value, std::string unit) {
-  add_samples(result, std::move(name), value, std::move(unit), {});
-}
-
-void add_samples(Result& result, std::string name, double value, std::string unit, std::vector<double> samples) {
-  Metric metric{std::move(name), std::move(unit), value, std::move(samples), {}};
-  if (!std::isfinite(value)) {
-    metric.value = std::nullopt;
-    metric.note = "not finite";
-  }
-  result.metrics.push_back(std::move(metric));
-}
-
-void add_missing(Result& result, std::string name, std::string unit, std::string note) {
-  result.metrics.push_back({std::move(name), std::move(unit), std::nullopt, {}, std::move(note)});
-}
-
 double median(std::vector<double> values) {
   BH_ASSERT(!values.empty());
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-}
-
-std::string hash_model(const fs::path& path) {
-  if (!fs::is_directory(path)) return harness::sha256_file(path);
-  std::vector<fs::path> weights;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
-  }
-  if (weights.empty()) fail(ErrorKind::setup, "{} holds no .safetensors file: name a model folder", path.string());
-  std::sort(weights.begin(), weights.end());
-  if (weights.size() == 1) return harness::sha256_file(weights.front());
-  std::string all;
-  for (const fs::path& file : weights) {
-    all += fmt::format("{}  {}\n", harness::sha256_file(file), file.filename().string());
-  }
-  return harness::sha256_hex(all);
 }
 
 }  // namespace bh::suites::acceptance

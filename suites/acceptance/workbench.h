@@ -15,11 +15,15 @@
 #include "engine/runtime/generate.h"
 #include "harness/core/result.h"
 #include "harness/core/suite.h"
+#include "harness/judge/criteria.h"
 #include "harness/judge/recorded.h"
-#include "suites/acceptance/criteria.h"
 #include "suites/acceptance/text_judge.h"
 
 namespace bh::suites::acceptance {
+
+using harness::Criteria;
+using harness::Profile;
+using harness::skipped;
 
 /// Something a case needs, or the reason why it is not there.
 template <class T>
@@ -96,15 +100,6 @@ class Workbench {
   std::optional<WordList> words_;
 };
 
-// --- small makers of results
-harness::Result skipped(std::string reason);
-void add(harness::Result& result, std::string name, double value, std::string unit = "");
-void add_samples(harness::Result& result, std::string name, double value, std::string unit,
-                 std::vector<double> samples);
-void add_missing(harness::Result& result, std::string name, std::string unit, std::string note);
 double median(std::vector<double> values);
-
-/// SHA-256 of a model: of the file, or of the weights of a folder.
-std::string hash_model(const std::filesystem::path& path);
 
 }  // namespace bh::suites::acceptance

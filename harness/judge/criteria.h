@@ -1,5 +1,6 @@
-// The acceptance criteria as data: bounds per case and metric, the profiles that say which cases are required, and the
-// parameters of the measurements. They stand once, in criteria.json, embedded at build; --criteria FILE overrides it.
+// The criteria of a suite as data: bounds per case and metric, the profiles that say which cases are required, and the
+// parameters of the measurements. They stand once, in the suite's criteria.json, embedded at build; --criteria FILE
+// overrides it.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 
 #include "engine/base/json.h"
 #include "harness/core/expectation.h"
+#include "harness/core/options.h"
 
-namespace bh::suites::acceptance {
+namespace bh::harness {
 
 /// What a profile is chosen by.
 struct ModelFacts {
@@ -22,10 +24,10 @@ struct ModelFacts {
 };
 
 struct Bound {
-  std::string case_id;  ///< "acceptance/ac5/hard-strings"
+  std::string cases;  ///< an id, "acceptance/ac5/hard-strings", or a pattern of ids, "parity/exact/codes/*"
   std::string metric;
   std::optional<double> min, max;
-  harness::Verdict on_violation = harness::Verdict::failed;
+  Verdict on_violation = Verdict::failed;
 };
 
 struct Criterion {
@@ -39,15 +41,17 @@ struct Profile {
   json::object match;  ///< facts it is chosen by; never chosen on its own without "match"
   bool chosen_by_facts = false;
   std::vector<std::string> required;  ///< patterns of case ids
-  std::vector<Bound> bounds;          ///< replace those of the same case and metric
+  std::vector<Bound> bounds;          ///< for a case and metric they bound, the document's own do not count
   json::object parameters;            ///< replace single parameters of a group
 };
 
 /// bitharness.criteria/1, read and checked.
 class Criteria {
  public:
-  /// Throws Error(setup) naming `what` and the place.
-  static Criteria parse(std::string_view text, const std::string& what);
+  /// Ids and patterns of the document stand behind "<suite>/". Throws Error(setup) naming `what` and the place.
+  static Criteria parse(std::string_view text, const std::string& what, const std::string& suite);
+  /// The suite's built-in document, or the file of --criteria.
+  static Criteria read(std::string_view built_in, const Options& options, const std::string& suite);
 
   const std::string& source() const noexcept { return source_; }  ///< "criteria.json" or the file that replaces it
   const std::vector<Criterion>& criteria() const noexcept { return criteria_; }
@@ -58,10 +62,10 @@ class Criteria {
   /// Throws Error(usage) listing the names.
   const Profile& named(std::string_view name) const;
 
-  /// Bounds of a profile for all the cases, and one expectation without a metric for each required case. Throws
-  /// Error(setup) where bounds or requirements name no case.
-  std::vector<harness::Expectation> expectations(const Profile& profile,
-                                                 const std::vector<std::string>& case_ids) const;
+  /// Bounds of a profile for all the cases, and one expectation without a metric for each required case.
+  std::vector<Expectation> expectations(const Profile& profile, const std::vector<std::string>& case_ids) const;
+  /// Throws Error(setup) where bounds or requirements name no case: for suites whose cases are always the same.
+  void check_cases(const Profile& profile, const std::vector<std::string>& case_ids) const;
 
   /// A parameter of a group ("ac4", "max_tokens"), as the profile or the whole document has it. Error(setup) if
   /// missing.
@@ -70,16 +74,17 @@ class Criteria {
   const json::array& list(std::string_view name) const;
 
  private:
-  void check_ids(const Profile& profile, const std::vector<std::string>& case_ids) const;
+  std::string origin(const std::string& case_id, const Profile* profile) const;
 
   std::string source_;
+  std::string suite_;
   json::object document_;
   std::vector<Criterion> criteria_;
   std::vector<Bound> bounds_;
   std::vector<Profile> profiles_;
 };
 
-/// "AC5" of "acceptance/ac5/hard-strings".
+/// "AC5" of "acceptance/ac5/hard-strings": the second part of an id, in capitals.
 std::string criterion_of(std::string_view case_id);
 
-}  // namespace bh::suites::acceptance
+}  // namespace bh::harness
