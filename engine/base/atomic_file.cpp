@@ -21,7 +21,7 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
+AtomicFile::AtomicFile(const std::filesystem::path& path, unsigned mode) : path_(path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::exists(status)) {
@@ -30,7 +30,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
     path_ = std::filesystem::canonical(path);  // a link keeps pointing where it did
   }
   temporary_ = temporary_name(path_);
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd_ < 0)
     fail(ErrorKind::setup, "cannot write {}: {}; check that the folder exists and may be written", path.string(),
          std::strerror(errno));

@@ -13,7 +13,8 @@ namespace bh {
 class AtomicFile {
  public:
   /// Throws Error(setup) where the folder cannot be written or `path` names something that is not a regular file.
-  explicit AtomicFile(const std::filesystem::path& path);
+  /// `mode` is that of a new file, less what the umask takes away.
+  explicit AtomicFile(const std::filesystem::path& path, unsigned mode = 0666);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -34,7 +34,7 @@ std::string read_stream(std::istream& in, std::string_view what) {
 std::span<const CommandRow> commands() noexcept {
   static const std::array kCommands = {
       kRunCommand,   kTokenizeCommand, kInspectCommand,     kPerplexityCommand,
-      kSynthCommand, kDevicesCommand,  kCompletionsCommand,
+      kSynthCommand, kKeygenCommand,   kDevicesCommand,     kCompletionsCommand,
   };
   return kCommands;
 }

@@ -15,6 +15,7 @@ extern const CommandRow kInspectCommand;
 extern const CommandRow kTokenizeCommand;
 extern const CommandRow kPerplexityCommand;
 extern const CommandRow kSynthCommand;
+extern const CommandRow kKeygenCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kCompletionsCommand;
 

@@ -1,4 +1,4 @@
-// SHA-256 of files and buffers; with signing to come, the only use of OpenSSL.
+// SHA-256 of files and buffers: with signing.h the only use of OpenSSL.
 #pragma once
 
 #include <cstddef>
