@@ -1,0 +1,20 @@
+// The one place where text becomes HTML, in the page and in its drawings.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bh::reports {
+
+/// Text for an element or a quoted attribute; control characters and bad UTF-8 show as U+FFFD.
+std::string html_escaped(std::string_view text);
+
+/// A table whose cells are text. Cells that look like numbers are aligned right. `caption` may be empty.
+std::string html_table(std::string_view caption, const std::vector<std::string>& head,
+                       const std::vector<std::vector<std::string>>& rows);
+
+/// "perf/decode t2" -> "perf-decode-t2": for ids and anchors.
+std::string html_id(std::string_view text);
+
+}  // namespace bh::reports
