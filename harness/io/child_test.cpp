@@ -1,0 +1,251 @@
+#include "harness/io/child.h"
+
+#include <dirent.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "engine/base/error.h"
+#include "harness/io/pipes.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+
+using namespace bh;
+using namespace bh::harness;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+Command shell(std::string script) { return {"/bin/sh", {"-c", std::move(script)}, {}}; }
+
+/// Processes, ended ones that nobody has waited for included, whose command line or environment has `mark`.
+std::vector<std::string> processes_with(const std::string& mark) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
+    for (const char* file : {"cmdline", "environ"}) {
+      std::ifstream stream(entry.path() / file);
+      const std::string text((std::istreambuf_iterator<char>(stream)), {});
+      if (text.find(mark) != std::string::npos) found.push_back(pid);
+    }
+  }
+  return found;
+}
+
+int children_of_ours() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream stream(entry.path() / "stat");
+    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    const auto name_end = text.rfind(')');
+    if (name_end == std::string::npos) continue;
+    count += std::stoi(text.substr(name_end + 4)) == ::getpid();
+  }
+  return count;
+}
+
+std::string read_line(Child& child) {
+  std::string line;
+  for (char c = 0; child.read(&c, 1) == 1 && c != '\n';) line += c;
+  return line;
+}
+
+ChildLimits brief(int time_ms = 5000) {
+  ChildLimits limits;
+  limits.time = milliseconds(time_ms);
+  limits.grace = milliseconds(100);
+  return limits;
+}
+
+}  // namespace
+
+TEST_CASE("a program that ends well is exited with code 0, with its output and what it said on stderr") {
+  const auto finished = run_to_end(shell("echo out; echo one >&2; echo two >&2"), brief());
+  CHECK(finished.status.ending == Ending::exited);
+  CHECK(finished.status.exit_code == 0);
+  CHECK(finished.output == "out\n");
+  CHECK(finished.status.last_words == "one\ntwo\n");
+  CHECK(finished.status.explain() == "exited with code 0; its last words: one | two");
+  CHECK(finished.duration_ns > 0);
+  CHECK(run_to_end({"true", {}, {}}, brief()).status.describe() == "exited with code 0");
+  CHECK(children_of_ours() == 0);
+}
+
+TEST_CASE("exit 11 is not signal 11") {
+  const auto exited = run_to_end(shell("exit 11"), brief()).status;
+  CHECK(exited.ending == Ending::exited);
+  CHECK(exited.exit_code == 11);
+  CHECK(exited.describe() == "exited with code 11");
+  const auto signalled = run_to_end(shell("kill -SEGV $$"), brief()).status;
+  CHECK(signalled.ending == Ending::signalled);
+  CHECK(signalled.signal == SIGSEGV);
+  CHECK(signalled.describe() == "ended by signal 11 (Segmentation fault)");
+}
+
+TEST_CASE("a program that prints without end is flooded, and no more than the limit is kept") {
+  ChildLimits limits = brief();
+  limits.output_bytes = 100'000;
+  const auto finished = run_to_end({"yes", {}, {}}, limits);
+  CHECK(finished.status.ending == Ending::flooded);
+  CHECK(finished.output.size() == 100'000);
+  CHECK(finished.status.describe() == "printed more than the limit and was stopped");
+}
+
+TEST_CASE("a program that hangs is timed out, in time") {
+  const auto start = steady_clock::now();
+  const auto finished = run_to_end({"sleep", {"60"}, {}}, brief(100));
+  CHECK(finished.status.ending == Ending::timed_out);
+  CHECK(finished.status.describe() == "took longer than 0.1 s");
+  CHECK(steady_clock::now() - start < std::chrono::seconds(3));
+  // Also where it has closed its stdout, and where only each read is limited.
+  CHECK(run_to_end(shell("exec sleep 60 >&-"), brief(100)).status.ending == Ending::timed_out);
+  Child child({"sleep", {"60"}, {}}, brief(100));
+  char byte = 0;
+  CHECK(child.read(&byte, 1) == 0);
+  CHECK(child.status().ending == Ending::timed_out);
+  CHECK_THROWS_WITH(child.write("x"), Catch::Contains("took longer than 0.1 s"));
+}
+
+TEST_CASE("a run that is cancelled stops its child") {
+  ChildLimits limits = brief(0);
+  const auto start = steady_clock::now();
+  limits.cancelled = [&] { return steady_clock::now() - start > milliseconds(100); };
+  CHECK(run_to_end({"sleep", {"60"}, {}}, limits).status.ending == Ending::cancelled);
+  CHECK(steady_clock::now() - start < std::chrono::seconds(3));
+}
+
+TEST_CASE("no descendant survives: neither one that was left behind, nor one with a session of its own") {
+  const std::string mark = "bh_child_test_" + std::to_string(::getpid());
+  const std::string seconds = std::to_string(100'000 + ::getpid());  // known by its argument where the mark is lost
+  const std::string sleep = "sleep " + seconds;
+  Command command = shell("setsid env -i sh -c '" + sleep + " & exec " + sleep + "' & (trap '' TERM; setsid " + sleep +
+                          " & " + sleep + ") & echo started");
+  command.environment["MARK"] = mark;
+  const auto start = steady_clock::now();
+  Child child(command, brief());
+  CHECK(read_line(child) == "started");
+  // The shell is gone, its grandchildren hold its stdout: that is not waited for.
+  char byte = 0;
+  CHECK(child.read(&byte, 1) == 0);
+  CHECK_FALSE(processes_with(mark).empty());
+  const std::string sleeping = std::string("sleep\0", 6) + seconds;
+  // They start in their own time.
+  while (processes_with(sleeping).size() < 4 && steady_clock::now() - start < std::chrono::seconds(10)) {
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  CHECK(processes_with(sleeping).size() >= 4);
+  const auto before_finish = steady_clock::now();
+  const auto status = child.finish();
+  CHECK(status.ending == Ending::exited);
+  CHECK(processes_with(mark).empty());
+  CHECK(processes_with(sleeping).empty());
+  CHECK(children_of_ours() == 0);
+  CHECK(steady_clock::now() - before_finish < std::chrono::seconds(3));
+}
+
+TEST_CASE("nothing survives us, even where we are killed") {
+  const std::string mark = "bh_child_orphan_" + std::to_string(::getpid());
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    Command command = shell("setsid sleep 62 & sleep 62");
+    command.environment["MARK"] = mark;
+    Child child(command, brief(0));
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(pid, nullptr, 0);
+  const auto until = steady_clock::now() + std::chrono::seconds(5);
+  while (!processes_with(mark).empty() && steady_clock::now() < until) std::this_thread::sleep_for(milliseconds(5));
+  CHECK(processes_with(mark).empty());
+}
+
+TEST_CASE("a child that ignores SIGTERM and the end of its input is killed, and said to have been") {
+  Child child(shell("trap '' TERM; echo ready; while :; do sleep 0.05; done"), brief());
+  CHECK(read_line(child) == "ready");
+  const auto status = child.finish();
+  CHECK(status.ending == Ending::signalled);
+  CHECK(status.signal == SIGKILL);
+  CHECK(status.describe() == "did not end by itself and was ended by signal 9");
+}
+
+TEST_CASE("what cannot be started says why") {
+  const test::TempFolder folder;
+  std::ofstream(folder.path() / "plain") << "just text";
+  CHECK_THROWS_WITH(Child({folder.path() / "none", {}, {}}, {}), Catch::Contains("there is no such program"));
+  CHECK_THROWS_WITH(Child({"no-such-program-in-path", {}, {}}, {}), Catch::Contains("there is no such program"));
+  CHECK_THROWS_WITH(Child({folder.path(), {}, {}}, {}), Catch::Contains("a folder, not a program"));
+  CHECK_THROWS_WITH(Child({folder.path() / "plain", {}, {}}, {}), Catch::Contains("not executable"));
+  std::filesystem::permissions(folder.path() / "plain", std::filesystem::perms::owner_all);
+  CHECK_THROWS_WITH(Child({folder.path() / "plain", {}, {}}, {}), Catch::Contains("no program that this system"));
+  const auto finished = run_to_end({folder.path() / "none", {}, {}}, {});
+  CHECK(finished.status.ending == Ending::not_started);
+  CHECK(finished.status.last_words.find("there is no such program") != std::string::npos);
+  CHECK(children_of_ours() == 0);
+}
+
+TEST_CASE("writing to a child that does not listen is an error that says how it ended, never a signal") {
+  const std::string much(1 << 20, 'x');
+  {
+    Child child(shell("echo bad news >&2; exit 3"), brief());
+    CHECK_THROWS_WITH(child.write(much), Catch::Contains("exited with code 3; its last words: bad news"));
+  }
+  {
+    Child child(shell("exec <&-; echo closed; sleep 60"), brief());
+    CHECK(read_line(child) == "closed");
+    CHECK_THROWS_WITH(child.write(much), Catch::Contains("has closed its input"));
+  }
+  Child child(shell("sleep 60"), brief(100));
+  CHECK_THROWS_WITH(child.write(much), Catch::Contains("took longer than 0.1 s"));
+}
+
+TEST_CASE("a conversation goes both ways until the input ends") {
+  Child child({"cat", {}, {}}, brief());
+  for (const std::string word : {"alpha", "beta"}) {
+    child.write(word + "\n");
+    CHECK(read_line(child) == word);
+  }
+  CHECK(child.status().ending == Ending::running);
+  CHECK(child.pid() > 0);
+  const auto status = child.finish();
+  CHECK(status.ending == Ending::exited);
+  CHECK(status.exit_code == 0);
+}
+
+TEST_CASE("a child gets default signals, a group of its own, and no open file but its three") {
+  sigset_t set, before;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, &before);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  const int inherited = ::dup(STDERR_FILENO);
+  const auto finished = run_to_end(
+      shell("grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd | tr '\\n' ' '; cut -d' ' -f5 /proc/$$/stat; "
+            "echo $$"),
+      brief());
+  ::close(inherited);
+  std::signal(SIGXFSZ, old);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CAPTURE(finished.output);
+  CHECK(finished.output.find("SigBlk:\t0000000000000000") == 0);
+  CHECK(finished.output.find("SigIgn:\t0000000000000000") != std::string::npos);
+  const auto files = finished.output.find("0 1 2 3 ");  // 3 is the folder that ls reads
+  REQUIRE(files != std::string::npos);
+  const std::string ids = finished.output.substr(files + 8);
+  const auto newline = ids.find('\n');
+  CHECK(ids.substr(0, newline + 1) == ids.substr(newline + 1));
+}
+
+TEST_CASE("of a long stderr the end is kept, as valid UTF-8") {
+  const auto finished = run_to_end(shell("yes line | head -c 300000 >&2; printf '\\377 end\\n' >&2"), brief());
+  CHECK(finished.status.ending == Ending::exited);
+  CHECK(finished.status.last_words.size() <= kLastWords + 2);
+  CHECK(finished.status.last_words.find("\xEF\xBF\xBD end\n") == finished.status.last_words.size() - 8);
+  CHECK(finished.status.explain() == "exited with code 0; its last words: line | line | line | \xEF\xBF\xBD end");
+}
