@@ -21,8 +21,8 @@ namespace {
 /// Prompt and decode speed of a model on a backend, medians over rounds.
 void add_speed(Result& result, Workbench& bench, Backend& backend) {
   const Model& model = backend.model();
-  const auto prompt =
-      some_tokens(model, std::min<std::int64_t>(bench.count("ac10", "prompt_tokens"), model.config.n_ctx / 2));
+  const auto prompt = harness::some_tokens(
+      model.config.n_vocab, std::min<std::int64_t>(bench.count("ac10", "prompt_tokens"), model.config.n_ctx / 2));
   Session session(backend, std::min<std::int32_t>(model.config.n_ctx, 1024));
   const auto min_ns = static_cast<std::int64_t>(bench.number("ac10", "sample_seconds") * 1e9);
   std::vector<double> prefill, first, decode, token;
@@ -58,8 +58,8 @@ Result check_memory(Workbench& bench) {
     const auto model = engine::load_model(bench.model_path());
     const auto backend = bench.load_backend(model);
     Session session(*backend);
-    const auto prompt =
-        some_tokens(*model, std::min<std::int64_t>(bench.count("ac10", "prompt_tokens"), session.n_ctx() / 2));
+    const auto prompt = harness::some_tokens(
+        model->config.n_vocab, std::min<std::int64_t>(bench.count("ac10", "prompt_tokens"), session.n_ctx() / 2));
     TokenId token = engine::argmax(session.eval(prompt));
     for (int i = 0; i < 8; ++i) token = engine::argmax(session.eval({&token, 1}));
     file = static_cast<double>(model->source.file_bytes);
@@ -81,7 +81,8 @@ Result check_memory(Workbench& bench) {
 Result check_own_speed(Workbench& bench) {
   if (const std::string why = why_not_measured(); !why.empty()) return skipped(why);
   Result result;
-  add(result, "outputs_equal", batch_equals_single(bench.backend(), some_tokens(*bench.model(), 5)) ? 1 : 0);
+  add(result, "outputs_equal",
+      batch_equals_single(bench.backend(), harness::some_tokens(bench.model()->config.n_vocab, 5)) ? 1 : 0);
   add_speed(result, bench, bench.backend());
   add(result, "process_peak_bytes", static_cast<double>(harness::read_memory().peak_bytes), "bytes");
   return result;
@@ -98,7 +99,8 @@ Result check_gpu_speed(Workbench& bench) {
     }
     const auto backend = device.load(bench.model(), bench.backend_options());
     Result result;
-    add(result, "outputs_equal", batch_equals_single(*backend, some_tokens(*bench.model(), 5)) ? 1 : 0);
+    add(result, "outputs_equal",
+        batch_equals_single(*backend, harness::some_tokens(bench.model()->config.n_vocab, 5)) ? 1 : 0);
     add_speed(result, bench, *backend);
     const Session session(*backend);
     add(result, "gpu_bytes", static_cast<double>(backend->weight_bytes() + session.kv_bytes()), "bytes");

@@ -12,25 +12,6 @@ using engine::Model;
 using engine::Session;
 using engine::TokenId;
 
-std::string why_not_measured() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return "a build with sanitizers is not measured";
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  return "a build with sanitizers is not measured";
-#endif
-#endif
-  return {};
-}
-
-std::vector<TokenId> some_tokens(const Model& model, std::int64_t count) {
-  std::vector<TokenId> ids;
-  for (std::int64_t i = 0; i < count; ++i) {
-    ids.push_back(static_cast<TokenId>((1 + i * 7919) % model.config.n_vocab));
-  }
-  return ids;
-}
-
 DecodeSample decode_sample(Session& session, TokenId token, std::int64_t min_ns, const harness::Clock& clock) {
   const std::int32_t n_past = session.n_past();
   std::int64_t steps = 0, elapsed = 0;

@@ -3,16 +3,15 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "engine/runtime/session.h"
 #include "harness/core/clock.h"
+#include "harness/measure/workload.h"
 
 namespace bh::suites::acceptance {
 
-/// `count` ids spread over the vocabulary, always the same.
-std::vector<engine::TokenId> some_tokens(const engine::Model& model, std::int64_t count);
+using harness::why_not_measured;
 
 struct DecodeSample {
   double tokens_per_second = 0;
@@ -22,9 +21,6 @@ struct DecodeSample {
 /// Greedy steps from `session`'s position for at least `min_ns`; the session is put back where it was.
 DecodeSample decode_sample(engine::Session& session, engine::TokenId token, std::int64_t min_ns,
                            const harness::Clock& clock);
-
-/// Empty where speed and memory measured in this build mean something, else why they do not.
-std::string why_not_measured();
 
 /// Nothing is timed before its output was checked: one batch and token by token give the same bits.
 bool batch_equals_single(engine::Backend& backend, std::span<const engine::TokenId> tokens);

@@ -246,11 +246,4 @@ json::object Workbench::subject() const {
   return subject;
 }
 
-double median(std::vector<double> values) {
-  BH_ASSERT(!values.empty());
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-}
-
 }  // namespace bh::suites::acceptance

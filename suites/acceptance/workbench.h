@@ -14,6 +14,7 @@
 #include "engine/backend.h"
 #include "engine/runtime/generate.h"
 #include "harness/core/result.h"
+#include "harness/core/statistics.h"
 #include "harness/core/suite.h"
 #include "harness/judge/criteria.h"
 #include "harness/judge/recorded.h"
@@ -22,6 +23,7 @@
 namespace bh::suites::acceptance {
 
 using harness::Criteria;
+using harness::median;
 using harness::Profile;
 using harness::skipped;
 
@@ -99,7 +101,5 @@ class Workbench {
   std::optional<std::optional<std::string>> any_text_;
   std::optional<WordList> words_;
 };
-
-double median(std::vector<double> values);
 
 }  // namespace bh::suites::acceptance

@@ -1,0 +1,102 @@
+#include "harness/measure/paired.h"
+
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "engine/base/error.h"
+#include "harness/measure/progress.h"
+#include "tests/support/catch.h"
+
+using namespace bh;
+using namespace bh::harness;
+
+namespace {
+
+/// Workers on a fake clock: each sample moves it by as long as the work takes.
+struct FakeMachine {
+  std::int64_t now = 0;
+  std::string log;
+  /// A drift that both sides of a pair see alike: the machine gets slower and slower.
+  TimedWork work(char name, double seconds_per_unit) {
+    return [this, name, seconds_per_unit](std::int64_t min_ns) {
+      log += name;
+      const double drift = 1 + 0.02 * static_cast<double>(now) * 1e-9;
+      const double seconds = seconds_per_unit * drift;
+      now += std::max(min_ns, static_cast<std::int64_t>(seconds * 1e9));
+      return seconds;
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("pairs see through a machine that gets slower during the run") {
+  FakeMachine machine;
+  int rounds = 0;
+  const PairedSamples slow =
+      sample_pairs({machine.work('c', 0.0115), machine.work('r', 0.01), machine.work('s', 0.01), [&] { ++rounds; }},
+                   StoppingRule(0.05), 42);
+  CHECK(slow.decision == Decision::fail);
+  CHECK(slow.evidence.ratio == Approx(1 / 1.15).epsilon(0.01));
+  CHECK(rounds == slow.evidence.pairs);
+  const PairedSamples same = sample_pairs(
+      {machine.work('c', 0.0101), machine.work('r', 0.01), machine.work('s', 0.01), {}}, StoppingRule(0.05), 42);
+  CHECK(same.decision == Decision::pass);
+}
+
+TEST_CASE("every raw sample is kept, in an order that the seed alone decides") {
+  FakeMachine machine;
+  const auto run = [&](std::uint64_t seed) {
+    machine.log.clear();
+    return sample_pairs({machine.work('c', 0.01), machine.work('r', 0.01), machine.work('s', 0.01), {}},
+                        StoppingRule(0.05), seed);
+  };
+  const PairedSamples samples = run(7);
+  const std::string order = machine.log;
+  CHECK(samples.candidate_seconds.size() == 10);
+  CHECK(samples.reference_seconds.size() == 10);
+  CHECK(samples.self_seconds.size() == 10);
+  std::string recorded;
+  for (const auto& round : samples.orders) recorded.append(round.data(), round.size());
+  CHECK(recorded == order);
+  for (std::size_t i = 0; i < 10; ++i) {
+    CHECK(samples.log_ratios[i] == std::log(samples.reference_seconds[i] / samples.candidate_seconds[i]));
+  }
+  run(7);
+  CHECK(machine.log == order);
+  run(8);
+  CHECK(machine.log != order);
+}
+
+TEST_CASE("each of the six orders comes up about as often as the others") {
+  std::map<std::array<char, 3>, int> counts;
+  for (std::uint64_t round = 0; round < 6000; ++round) ++counts[order_of_round(3, round)];
+  REQUIRE(counts.size() == 6);
+  for (const auto& [order, count] : counts) CHECK(std::abs(count - 1000) < 120);
+}
+
+TEST_CASE("a clock that stands still is an error, not a fast candidate") {
+  FakeMachine machine;
+  const TimedWork stands = [](std::int64_t) { return 0.0; };
+  CHECK_THROWS_AS(sample_pairs({stands, machine.work('r', 0.01), machine.work('s', 0.01), {}}, StoppingRule(0.05), 1),
+                  Error);
+}
+
+TEST_CASE("progress comes with the time left, and only for what takes longer than two seconds") {
+  std::int64_t now = 0;
+  std::vector<std::string> lines;
+  const auto print = [&](std::string_view line) { lines.emplace_back(line); };
+  Progress progress(print, {[&] { return now; }, {}}, "work");
+  now = 1'900'000'000;
+  progress.at(1, 100);
+  CHECK(lines.empty());
+  now = 2'000'000'000;
+  progress.at(2, 100);
+  now = 3'000'000'000;
+  progress.at(3, 100);
+  now = 4'000'000'000;
+  progress.at(100, 100);
+  CHECK(lines == std::vector<std::string>{"work: 2 of 100, about 1 min 38 s left"});
+  CHECK(format_duration(59'400'000'000) == "59 s");
+}

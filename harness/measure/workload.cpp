@@ -1,0 +1,57 @@
+#include "harness/measure/workload.h"
+
+namespace bh::harness {
+
+std::string why_not_measured() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return "a build with sanitizers is not measured";
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return "a build with sanitizers is not measured";
+#endif
+#endif
+  return {};
+}
+
+std::vector<engine::TokenId> some_tokens(std::int32_t n_vocab, std::int64_t count) {
+  std::vector<engine::TokenId> ids;
+  for (std::int64_t i = 0; i < count; ++i) ids.push_back(static_cast<engine::TokenId>((1 + i * 7919) % n_vocab));
+  return ids;
+}
+
+double weight_bytes_per_token(const engine::Model& model) {
+  auto bytes = static_cast<double>(model.output.bytes.size());
+  for (const engine::Matrix* matrix : model.matrices()) {
+    if (matrix->name != model.token_embd.name && matrix->name != model.output.name) {
+      bytes += static_cast<double>(matrix->bytes.size());
+    }
+  }
+  bytes += static_cast<double>(model.token_embd.bytes.size()) / static_cast<double>(model.token_embd.rows);
+  std::size_t norms = model.output_norm.size();
+  for (const engine::Layer& layer : model.layers) {
+    norms += layer.attn_norm.size() + layer.attn_sub_norm.size() + layer.ffn_norm.size() + layer.ffn_sub_norm.size();
+  }
+  return bytes + static_cast<double>(norms * sizeof(float));
+}
+
+double cache_bytes_per_token(const engine::Config& config, double n_past) {
+  return 4.0 * config.n_layer * config.kv_dim() * n_past;
+}
+
+RoofSamples sample_against_roof(const std::function<double()>& decode, double bytes_per_token, BandwidthProbe& probe,
+                                std::int64_t rounds, std::int64_t min_ns, const Clock& clock,
+                                const std::function<void(std::int64_t done)>& after_round) {
+  RoofSamples samples;
+  samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    samples.tokens_per_second.push_back(decode());
+    const double before = samples.read_bytes_per_second.back();
+    samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
+    const double roof = 0.5 * (before + samples.read_bytes_per_second.back());
+    samples.fractions.push_back(samples.tokens_per_second.back() * bytes_per_token / roof);
+    if (after_round) after_round(round + 1);
+  }
+  return samples;
+}
+
+}  // namespace bh::harness
