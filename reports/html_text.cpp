@@ -68,16 +68,13 @@ std::string html_table(std::string_view caption, const std::vector<std::string>&
 }
 
 std::string html_id(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
   std::string id;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (plain) {
-      id += c;
-    } else if (!id.empty() && id.back() != '-') {
-      id += '-';
-    }
+    id += kPlain.find(c) != std::string_view::npos ? std::string(1, c)
+                                                   : fmt::format("~{:02x}", static_cast<unsigned char>(c));
   }
-  return id.empty() ? "x" : id;
+  return id;
 }
 
 }  // namespace bh::reports

@@ -14,7 +14,7 @@ std::string html_escaped(std::string_view text);
 std::string html_table(std::string_view caption, const std::vector<std::string>& head,
                        const std::vector<std::vector<std::string>>& rows);
 
-/// "perf/decode t2" -> "perf-decode-t2": for ids and anchors.
+/// "decode t2" -> "decode~20t2": for ids and anchors; different texts give different ids.
 std::string html_id(std::string_view text);
 
 }  // namespace bh::reports

@@ -70,6 +70,28 @@ std::string describe_machine(const Report& report) {
                      static_cast<double>(e.memory_bytes) / (1024.0 * 1024.0 * 1024.0), e.os);
 }
 
+std::vector<std::pair<std::string, std::string>> environment_rows(const Report& report) {
+  const auto& e = report.environment;
+  const auto kib = [](std::uint64_t bytes) { return bytes >> 10; };
+  std::string features;
+  for (const auto& feature : e.cpu_features) features += (features.empty() ? "" : ", ") + feature;
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"bitharness", e.bitharness_version + (e.git_describe.empty() ? "" : " (" + e.git_describe + ")")},
+      {"build", e.build_type + ", " + e.compiler + ", " + e.architecture},
+      {"machine", describe_machine(report)},
+      {"CPU features", features},
+      {"caches", e.l1d_bytes == 0 ? std::string()
+                                  : fmt::format("L1d {} KiB, L2 {} KiB, L3 {} KiB", kib(e.l1d_bytes), kib(e.l2_bytes),
+                                                kib(e.l3_bytes))},
+      {"host", e.host_name},
+      {"load average at start", fmt::format("{:.2f}", e.load_average_1m)},
+      {"started", report.started_at},
+      {"finished", report.finished_at},
+      {"command", report.command_line}};
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [](const auto& row) { return row.second.empty(); }), rows.end());
+  return rows;
+}
+
 std::string describe_bounds(const harness::Expectation& expectation) {
   if (expectation.metric.empty()) return "runs and does not fail";
   if (expectation.min && expectation.max && *expectation.min == *expectation.max) {

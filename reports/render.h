@@ -1,10 +1,11 @@
 // The writers' functions and what they share; inside reports/ only, others go through writers.h.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/core/writer.h"
@@ -19,6 +20,12 @@ std::string render_markdown(const harness::Report& report, const harness::Writer
 /// Worst first, at most kSummaryBytes: what a CI page shows.
 std::string render_summary(const harness::Report& report, const harness::WriterStyle& style);
 std::string render_junit(const harness::Report& report, const harness::WriterStyle& style);
+/// PERF_COMPARISON.md.
+std::string render_perf_markdown(const harness::Report& report, const harness::WriterStyle& style);
+std::string render_html(const harness::Report& report, const harness::WriterStyle& style);
+/// Several runs, oldest first.
+std::string render_history_markdown(std::span<const harness::Report> reports);
+std::string render_history_html(std::span<const harness::Report> reports);
 
 inline constexpr std::size_t kSummaryBytes = 60'000;
 
@@ -27,6 +34,8 @@ std::string format_metric(const harness::Metric& metric);   ///< "12.5 tok/s", o
 std::string headline(const harness::Report& report);        ///< "PASSED", "FAILED", "INCONCLUSIVE", ...
 std::string count_verdicts(const harness::Report& report);  ///< "9 passed, 1 skipped"
 bool is_mock(const harness::Report& report);                ///< the subject says that it is one
+/// Build, machine and time of a run as name and value; what is unknown is left out.
+std::vector<std::pair<std::string, std::string>> environment_rows(const harness::Report& report);
 std::string describe_machine(const harness::Report& report);
 std::string describe_bounds(const harness::Expectation& expectation);  ///< ">= 0.9999", "runs"
 /// Indices of report.results, worst verdict first, otherwise in order.

@@ -7,33 +7,15 @@
 #include "reports/writers.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
+#include "tests/support/made_reports.h"
 
 using namespace bh;
 using namespace bh::harness;
 using namespace bh::reports;
+using bh::test::report_with_every_verdict;
 using Catch::Contains;
 
 namespace {
-
-Report report_with_every_verdict() {
-  Report report;
-  report.suite = "fake";
-  report.started_at = "2026-01-02T03:04:05.678Z";
-  report.environment.bitharness_version = "1.2.3";
-  for (const Verdict verdict : kVerdicts) {
-    const std::string id = "fake/" + std::string(to_string(verdict));
-    report.cases.push_back({id, "A title", {}, "bitharness fake --filter " + id});
-    Result result;
-    result.case_id = id;
-    result.verdict = verdict;
-    result.reason = verdict == Verdict::passed ? "" : "because of " + std::string(to_string(verdict));
-    result.metrics = {{"speed", "tok/s", 12.5, {}, ""}};
-    report.results.push_back(result);
-  }
-  report.expectations = {{"fake/failed", "speed", 15.0, std::nullopt, "criteria", true, Verdict::failed}};
-  report.outcome = {1, {"fake/failed failed"}};
-  return report;
-}
 
 std::size_t count(const std::string& text, const std::string& what) {
   std::size_t found = 0;
@@ -45,21 +27,42 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 TEST_CASE("every writer names every case, and none has the name of another") {
   const Report report = report_with_every_verdict();
-  std::vector<std::string_view> names, files;
+  std::vector<std::string_view> files;
   for (const Writer& writer : writers()) {
     const std::string text = writer.render(report, {});
     for (const Result& result : report.results) CHECK_THAT(text, Contains(result.case_id));
-    CHECK(std::find(names.begin(), names.end(), writer.name) == names.end());
     CHECK(std::find(files.begin(), files.end(), writer.file_name) == files.end());
-    names.push_back(writer.name);
     files.push_back(writer.file_name);
   }
 }
 
 TEST_CASE("writers are pure: equal reports give equal bytes") {
   for (const Writer& writer : writers()) {
-    CHECK(writer.render(report_with_every_verdict(), {}) == writer.render(report_with_every_verdict(), {}));
+    for (const auto& make : {test::report_with_every_verdict, test::made_perf_report, test::made_crossval_report}) {
+      CHECK(writer.render(make(), {}) == writer.render(make(), {}));
+    }
   }
+}
+
+TEST_CASE("a report read back from its record gives the same documents") {
+  for (const auto& make : {test::report_with_every_verdict, test::made_perf_report, test::made_crossval_report}) {
+    const Report report = make();
+    const Report again = report_from_json(parse_json(render_json(report, {}), "run.json"), "run.json");
+    for (const Writer& writer : writers()) CHECK(writer.render(report, {}) == writer.render(again, {}));
+  }
+}
+
+TEST_CASE("a suite's own writer takes the place of the one for all, and of no other") {
+  const auto names = [](std::string_view suite) {
+    std::vector<std::string> files;
+    for (const Writer& writer : writers_of(writers(), suite)) {
+      if (writer.name == "markdown") files.push_back(file_name(writer, suite));
+    }
+    return files;
+  };
+  CHECK(names("perf") == std::vector<std::string>{"PERF_COMPARISON.md"});
+  CHECK(names("parity") == std::vector<std::string>{"PARITY.md"});
+  CHECK(names("acceptance") == std::vector<std::string>{"ACCEPTANCE.md"});
 }
 
 TEST_CASE("the console is without escape codes unless colour is wanted, and says how to repeat what failed") {

@@ -86,13 +86,24 @@ Scale Scale::logarithmic(double low, double high) {
   const int first = decade(low);
   int last = decade(high);
   if (ten_to(last) < high) ++last;
-  if (last <= first) last = first + 1;
-  scale.low_ = ten_to(first);
-  scale.high_ = ten_to(last);
-  const int every = (last - first + 7) / 8;
-  for (int exponent = first; exponent <= last; exponent += every) {
-    scale.ticks_.push_back({ten_to(exponent), power_of_ten(exponent)});
+  if (high < low * 30) {  // little more than a decade: ticks at 1, 2 and 5
+    for (int exponent = first; exponent <= last; ++exponent) {
+      for (const double factor : {1.0, 2.0, 5.0}) {
+        const double value = factor * ten_to(exponent);
+        const bool below = value * (factor == 2.0 ? 2.5 : 2.0) <= low;
+        const bool above = !scale.ticks_.empty() && scale.ticks_.back().value >= high;
+        if (!below && !above) scale.ticks_.push_back({value, short_number(value)});
+      }
+    }
+    if (scale.ticks_.size() < 2) scale.ticks_.push_back({2 * scale.ticks_.back().value, ""});
+  } else {
+    const int every = (last - first + 7) / 8;
+    for (int exponent = first; exponent < last + every; exponent += every) {
+      scale.ticks_.push_back({ten_to(exponent), power_of_ten(exponent)});
+    }
   }
+  scale.low_ = scale.ticks_.front().value;
+  scale.high_ = scale.ticks_.back().value;
   return scale;
 }
 

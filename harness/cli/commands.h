@@ -17,6 +17,7 @@ extern const CommandRow kPerplexityCommand;
 extern const CommandRow kSynthCommand;
 extern const CommandRow kKeygenCommand;
 extern const CommandRow kDevicesCommand;
+extern const CommandRow kReportCommand;
 extern const CommandRow kCompletionsCommand;
 
 namespace rows {

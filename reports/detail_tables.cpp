@@ -1,0 +1,72 @@
+#include "reports/detail_tables.h"
+
+#include <algorithm>
+
+#include "reports/scale.h"
+
+namespace bh::reports {
+
+namespace {
+
+bool is_plain(const json::value& value) { return !value.is_object() && !value.is_array(); }
+
+bool is_table(const json::value& value) {
+  if (!value.is_array() || value.get_array().size() < 2) return false;
+  return std::all_of(value.get_array().begin(), value.get_array().end(), [](const json::value& row) {
+    return row.is_object() && !row.get_object().empty() &&
+           std::all_of(row.get_object().begin(), row.get_object().end(),
+                       [](const auto& member) { return is_plain(member.value()); });
+  });
+}
+
+}  // namespace
+
+std::string plain_text(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_double()) return short_number(value.get_double(), 6);
+  if (value.is_null()) return "";
+  return is_plain(value) ? write_json_line(value) : std::string();
+}
+
+std::vector<DetailTable> find_tables(const json::object& details) {
+  std::vector<DetailTable> tables;
+  for (const auto& member : details) {
+    const std::string title(member.key());
+    const bool exhibit = title == "comparisons" || title == "layers" || title == "divergences";
+    if (exhibit || !is_table(member.value())) continue;
+    DetailTable table{title, {}, {}};
+    for (const json::value& row : member.value().get_array()) {
+      for (const auto& cell : row.get_object()) {
+        const std::string name(cell.key());
+        if (std::find(table.head.begin(), table.head.end(), name) == table.head.end()) table.head.push_back(name);
+      }
+    }
+    for (const json::value& row : member.value().get_array()) {
+      std::vector<std::string> cells;
+      for (const std::string& name : table.head) {
+        const json::value* cell = find(row.get_object(), name);
+        cells.push_back(cell == nullptr ? std::string() : plain_text(*cell));
+      }
+      table.rows.push_back(std::move(cells));
+    }
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+std::vector<std::vector<std::string>> plain_members(const json::object& object) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& member : object) {
+    const std::string name(member.key());
+    if (is_plain(member.value())) {
+      rows.push_back({name, plain_text(member.value())});
+    } else if (member.value().is_object()) {
+      for (const auto& inner : member.value().get_object()) {
+        if (is_plain(inner.value())) rows.push_back({name + "." + std::string(inner.key()), plain_text(inner.value())});
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace bh::reports

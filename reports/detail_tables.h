@@ -1,0 +1,26 @@
+// Lists of like objects in a result's details, or in a report's notes, are tables: this is how they are found.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/json.h"
+
+namespace bh::reports {
+
+struct DetailTable {
+  std::string title;  ///< the key it stands under
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
+};
+
+/// Every member that is a list of two or more objects without further nesting, but for the exhibits, which are drawn.
+std::vector<DetailTable> find_tables(const json::object& details);
+
+/// Members that are plain values, one level of objects deep ("model.layers"), as name and value.
+std::vector<std::vector<std::string>> plain_members(const json::object& object);
+
+/// A plain value as people write it: text without quotes, short numbers, "" for null.
+std::string plain_text(const json::value& value);
+
+}  // namespace bh::reports

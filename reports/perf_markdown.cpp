@@ -1,0 +1,110 @@
+// PERF_COMPARISON.md: what was measured, how, on what, and against what.
+#include <fmt/format.h>
+
+#include "harness/core/report_json.h"
+#include "reports/detail_tables.h"
+#include "reports/findings.h"
+#include "reports/markdown_text.h"
+#include "reports/render.h"
+#include "reports/sample_summary.h"
+#include "reports/scale.h"
+
+namespace bh::reports {
+
+namespace {
+
+using harness::Report;
+using harness::Result;
+
+const json::object* object_of(const json::object& parent, std::string_view key) {
+  const json::value* value = find(parent, key);
+  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+}
+
+std::string method_box(const Report& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [name, value] : environment_rows(report)) rows.push_back({name, value});
+  if (const auto* method = object_of(report.notes, "method")) {
+    for (auto& row : plain_members(*method)) rows.push_back(std::move(row));
+  }
+  for (const auto& option : report.options) {
+    if (option.values.empty() || option.source == harness::OptionSource::default_value) continue;
+    std::string values;
+    for (const auto& value : option.values) values += (values.empty() ? "" : ", ") + value;
+    rows.push_back({"--" + option.name, fmt::format("{} ({})", values, to_string(option.source))});
+  }
+  return "## Environment and method\n\n" + md_table({"", ""}, rows) + "\n";
+}
+
+std::string model_information(const Report& report) {
+  const json::object* model = object_of(report.notes, "model");
+  const auto rows = plain_members(model != nullptr ? *model : report.subject);
+  return rows.empty() ? std::string() : "## Model information\n\n" + md_table({"", ""}, rows) + "\n";
+}
+
+std::string measured(const Report& report, const Result& result) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& metric : result.metrics) {
+    const std::string name = metric.name + (metric.unit.empty() ? "" : ", " + metric.unit);
+    const SampleSummary s = summarize(metric.samples);
+    if (s.count == 0) {
+      rows.push_back({name, metric.value ? short_number(*metric.value, 6) : format_metric(metric), "", "", "", ""});
+    } else {
+      rows.push_back({name, short_number(s.median, 5), short_number(s.p95, 5), short_number(s.min, 5),
+                      short_number(s.max, 5), short_number(s.stddev, 3)});
+    }
+  }
+  std::string out =
+      fmt::format("### {}: {}\n\n", md_escaped(case_label(report, result.case_id)), to_string(result.verdict));
+  if (!result.reason.empty()) out += md_escaped(result.reason) + "\n\n";
+  if (!rows.empty()) out += md_table({"Metric", "Median", "P95", "Min", "Max", "StdDev"}, rows) + "\n";
+  std::string plots;
+  for (const auto& metric : result.metrics) {
+    const std::string histogram = text_histogram(metric.samples, 40);
+    if (summarize(metric.samples).count < 5) continue;
+    plots += fmt::format("{}{}, {}\n{}", plots.empty() ? "" : "\n", metric.name, metric.unit, histogram);
+  }
+  if (!plots.empty()) out += md_collapsed("Samples", md_fenced(plots, "text")) + "\n";
+  if (const auto* item = report.find_case(result.case_id); item != nullptr && !item->repro.empty()) {
+    out += md_fenced(item->repro, "sh") + "\n";
+  }
+  return out;
+}
+
+std::string validation(const Report& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& wanted : report.expectations) {
+    std::string status = "did not run", value, details;
+    for (const Result& result : report.results) {
+      if (result.case_id != wanted.case_id) continue;
+      const auto* metric = result.find_metric(wanted.metric);
+      const bool inside = metric != nullptr && metric->value && !(wanted.min && *metric->value < *wanted.min) &&
+                          !(wanted.max && *metric->value > *wanted.max);
+      status = wanted.metric.empty() ? std::string(to_string(result.verdict))
+               : metric == nullptr || !metric->value
+                   ? "no value"
+                   : (inside ? "passed" : std::string(to_string(wanted.on_violation)));
+      value = metric == nullptr ? std::string() : format_metric(*metric);
+      details = result.reason;
+    }
+    rows.push_back({case_label(report, wanted.case_id) + (wanted.metric.empty() ? "" : ": " + wanted.metric), status,
+                    value, describe_bounds(wanted), wanted.source + (details.empty() ? "" : ". " + details)});
+  }
+  if (rows.empty()) return "";
+  return "## Validation\n\n" + md_table({"Check", "Status", "Value", "Threshold", "Details"}, rows) + "\n";
+}
+
+}  // namespace
+
+std::string render_perf_markdown(const Report& report, const harness::WriterStyle& style) {
+  std::string out = md_intro(report, "Performance comparison") + method_box(report) + model_information(report);
+  for (const DetailTable& table : find_tables(report.notes)) {
+    out += fmt::format("## {}\n\n{}\n", md_escaped(table.title), md_table(table.head, table.rows));
+  }
+  out += md_comparisons(report) + validation(report) + "## Measurements\n\n";
+  for (const Result& result : report.results) out += measured(report, result);
+  out += "## Raw data\n\n" + md_collapsed("run.json", md_json(harness::to_json(report))) + "\n";
+  return out + md_footer(report, style);
+}
+
+}  // namespace bh::reports
