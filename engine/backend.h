@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/model/candidate.h"
 #include "engine/model/model.h"
 
 namespace bh::engine {
@@ -70,22 +71,30 @@ class Backend {
   virtual void ffn_gate_up(int layer) = 0;  ///< norm, quantize, z = act(Wgate h) * (Wup h)
   virtual void ffn_down(int layer) = 0;     ///< sub-norm, quantize, x += Wdown z
   virtual void head() = 0;                  ///< output norm and LM head for the rows that want logits
+  /// The same where only the `count` best logits of each row are wanted: those that head() would have found, to the
+  /// bit, but a device need not compute the others.
+  virtual void head_best(std::int32_t count) = 0;
 
-  /// Logits [n_logit_rows, n_vocab] of the last step, valid until the next begin().
+  /// After head(): logits [n_logit_rows, n_vocab], valid until the next begin().
   virtual std::span<const float> logits() = 0;
-  /// Index of each logit row's maximum, the lowest id among equals.
-  virtual std::vector<TokenId> argmax() = 0;
+  /// After head_best(): the best of a logit row in rank order, NaN left out; valid until the next begin().
+  virtual std::span<const Candidate> best(std::int64_t logit_row) = 0;
 
   virtual void set_tap(Tap tap) = 0;  ///< an empty Tap switches tracing off
   virtual std::vector<KernelCount> kernel_counts() const = 0;
   virtual void reset_kernel_counts() noexcept = 0;
 };
 
+/// Whether head_best() screens the rows of the head by a smaller copy (engine/cpu/screened_head.h). Its answer does not
+/// depend on it.
+enum class HeadScreen { automatic, never, always };
+
 struct BackendOptions {
   int threads = 0;     ///< 0 = every usable core; more than those are not started unless oversubscribe is set
   std::string kernel;  ///< force the kernel rows of this ISA or name; empty = best usable
   std::int32_t max_rows = 512;
-  bool oversubscribe = false;  ///< for tests: as many threads as asked for, whatever the machine
+  HeadScreen head_screen = HeadScreen::automatic;  ///< automatic = where the head is large enough to gain by it
+  bool oversubscribe = false;                      ///< for tests: as many threads as asked for, whatever the machine
 };
 
 /// A row of the device list (engine/backends.cpp).

@@ -71,6 +71,16 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   }
   output_norm_ = padded(model_->output_norm);
   weight_bytes_ += model_->token_embd.bytes.size() + (model_->tied_output ? 0 : model_->output.bytes.size());
+  const Matrix& output = model_->output;
+  if (options.head_screen == HeadScreen::always && !ScreenedHead::possible(output)) {
+    fail(ErrorKind::setup, "an LM head of format {} cannot be screened; leave the choice to the engine",
+         output.format->name);
+  }
+  if (options.head_screen == HeadScreen::always ||
+      (options.head_screen == HeadScreen::automatic && ScreenedHead::pays(output))) {
+    screened_head_.emplace(output, kernels_, pool_);
+    weight_bytes_ += screened_head_->bytes();
+  }
 
   const std::int64_t rows = max_rows_, widest = std::max({config.n_embd, config.q_dim(), config.n_ff});
   x_ = RowBuffer(rows, config.n_embd);
@@ -332,39 +342,52 @@ void CpuBackend::ffn_down(int layer) {
   tap("ffn_residual", layer, x_, model_->config.n_embd);
 }
 
-void CpuBackend::head() {
-  const Matrix& output = model_->output;
-  const bool round_to_half = rounds_input_to_half(output);
+void CpuBackend::norm_output() {
+  const bool round_to_half = rounds_input_to_half(model_->output);
   for_each_row([&](std::int64_t row) {
     norm_row(x_.row(row), output_norm_, model_->config.n_embd, h_.row(row));
     if (round_to_half) round_row_to_half(h_.row(row), model_->config.n_embd);
   });
   tap("output_norm", -1, h_, model_->config.n_embd);
-  logits_.resize(static_cast<std::size_t>(n_rows_ * output.rows));
-  const std::int64_t per_chunk = chunk_rows(output), chunks = round_up(output.rows, per_chunk) / per_chunk;
-  if (n_rows_ == 0) return;
-  pool_.run(chunks, [&](std::int64_t chunk, int) {
-    const std::int64_t first = chunk * per_chunk;
-    multiply_dense(output, first, std::min(per_chunk, output.rows - first), h_.row(0), h_.stride, n_rows_,
-                   logits_.data() + first, output.rows);
-  });
-  count(dense_counter(output.format->type), n_rows_);
 }
 
-std::span<const float> CpuBackend::logits() { return logits_; }
-
-std::vector<TokenId> CpuBackend::argmax() {
-  const auto n_vocab = static_cast<std::size_t>(model_->output.rows);
-  std::vector<TokenId> best(static_cast<std::size_t>(n_rows_));
-  for_each_row([&](std::int64_t row) {
-    const float* row_logits = logits_.data() + static_cast<std::size_t>(row) * n_vocab;
-    std::size_t top = 0;
-    for (std::size_t i = 1; i < n_vocab; ++i) {
-      if (row_logits[i] > row_logits[top]) top = i;
-    }
-    best[static_cast<std::size_t>(row)] = static_cast<TokenId>(top);
+/// y [rows, n_vocab] = the logits of `rows` rows from `row` on.
+void CpuBackend::multiply_head(std::int64_t row, std::int64_t rows, float* y) {
+  if (rows == 0) return;
+  const Matrix& output = model_->output;
+  const std::int64_t per_chunk = chunk_rows(output), chunks = round_up(output.rows, per_chunk) / per_chunk;
+  pool_.run(chunks, [&](std::int64_t chunk, int) {
+    const std::int64_t first = chunk * per_chunk;
+    multiply_dense(output, first, std::min(per_chunk, output.rows - first), h_.row(row), h_.stride, rows, y + first,
+                   output.rows);
   });
-  return best;
+  count(dense_counter(output.format->type), rows);
+}
+
+void CpuBackend::head() {
+  norm_output();
+  logits_.resize(static_cast<std::size_t>(n_rows_ * model_->output.rows));
+  multiply_head(0, n_rows_, logits_.data());
+}
+
+void CpuBackend::head_best(std::int32_t wanted) {
+  norm_output();
+  const std::int64_t n_vocab = model_->output.rows;
+  best_.resize(static_cast<std::size_t>(n_rows_));
+  for (std::int64_t row = 0; row < n_rows_; ++row) {
+    auto& best = best_[static_cast<std::size_t>(row)];
+    if (screened_head_ && !reference()) {
+      const std::int64_t rescored = screened_head_->best(h_.row(row), wanted, best);
+      count(kScreen, 1);
+      if (rescored >= 0) {
+        count(kRescore, rescored);
+        continue;
+      }
+    }
+    logits_.resize(static_cast<std::size_t>(n_vocab));
+    multiply_head(row, 1, logits_.data());
+    best = best_of(logits_, wanted);
+  }
 }
 
 void CpuBackend::tap(std::string_view name, int layer, const RowBuffer& values, std::int64_t dim) {
@@ -397,10 +420,20 @@ CpuBackend::Counter CpuBackend::dense_counter(TensorType type) noexcept {
 std::vector<KernelCount> CpuBackend::kernel_counts() const {
   const std::string& dense = kernels_.dense_isa;
   const std::string& floats = kernels_.float_isa;
-  const std::array<std::string, kCounters> names = {
-      kernels_.ternary_name, "f32." + dense,  "f16." + dense,       "bf16." + dense,
-      "q8_0." + dense,       "q6_k." + dense, "rms_norm." + floats, "quantize_i8." + floats,
-      "attention." + floats, "glu." + floats, "rms_norm.reference", "attention.reference"};
+  const std::array<std::string, kCounters> names = {kernels_.ternary_name,
+                                                    "f32." + dense,
+                                                    "f16." + dense,
+                                                    "bf16." + dense,
+                                                    "q8_0." + dense,
+                                                    "q6_k." + dense,
+                                                    "head_screen." + kernels_.screen_isa,
+                                                    "head_rescore." + dense,
+                                                    "rms_norm." + floats,
+                                                    "quantize_i8." + floats,
+                                                    "attention." + floats,
+                                                    "glu." + floats,
+                                                    "rms_norm.reference",
+                                                    "attention.reference"};
   std::vector<KernelCount> list;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (const std::uint64_t n = counts_[i].load(std::memory_order_relaxed)) list.push_back({names[i], n});

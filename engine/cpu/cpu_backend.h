@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "engine/cpu/cpu_kv_cache.h"
 #include "engine/cpu/kernel_table.h"
 #include "engine/cpu/packed_ternary.h"
+#include "engine/cpu/screened_head.h"
 
 namespace bh::engine {
 
@@ -56,9 +58,12 @@ class CpuBackend final : public Backend {
   void ffn_gate_up(int layer) override;
   void ffn_down(int layer) override;
   void head() override;
+  void head_best(std::int32_t count) override;
 
-  std::span<const float> logits() override;
-  std::vector<TokenId> argmax() override;
+  std::span<const float> logits() override { return logits_; }
+  std::span<const Candidate> best(std::int64_t logit_row) override {
+    return best_[static_cast<std::size_t>(logit_row)];
+  }
 
   void set_tap(Tap tap) override { tap_ = std::move(tap); }
   std::vector<KernelCount> kernel_counts() const override;
@@ -72,6 +77,8 @@ class CpuBackend final : public Backend {
     kDenseBf16,
     kDenseQ8,
     kDenseQ6,
+    kScreen,
+    kRescore,
     kNorm,
     kQuantize,
     kAttention,
@@ -95,6 +102,8 @@ class CpuBackend final : public Backend {
   }
   template <class Work>
   void for_each_row(const Work& work);
+  void norm_output();
+  void multiply_head(std::int64_t row, std::int64_t rows, float* y);
   void norm_row(const float* x, const std::vector<float>& weight, std::int64_t n, float* y) noexcept;
   void quantize_row(std::int64_t row, const float* x, std::int64_t n) noexcept;
   /// h = norm(x) (or x itself without a weight), quantized if the matrix that consumes it is ternary.
@@ -134,6 +143,7 @@ class CpuBackend final : public Backend {
   AlignedBuffer<std::uint8_t> packed_;  ///< all ternary matrices in one piece, so that huge pages cover small ones, too
   std::vector<CpuLayer> layers_;
   std::vector<float> output_norm_;
+  std::optional<ScreenedHead> screened_head_;
   std::size_t weight_bytes_ = 0;
 
   // The step in progress.
@@ -151,6 +161,7 @@ class CpuBackend final : public Backend {
   std::int64_t scratch_stride_ = 0;
   std::vector<float> partials_;
   std::vector<float> logits_;
+  std::vector<std::vector<Candidate>> best_;
   Tap tap_;
   std::array<std::atomic<std::uint64_t>, kCounters> counts_{};
 };

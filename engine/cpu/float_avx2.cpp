@@ -10,4 +10,10 @@ namespace bh::engine {
 const FloatKernels& float_avx2() noexcept { return kFloatKernels; }
 const DenseKernels& dense_avx2() noexcept { return kDenseKernels; }
 
+const ScreenKernels& screen_avx2() noexcept {
+  static constexpr ScreenKernels kKernels = {screen_rows_avx2, pack_screen_row<F32>, pack_screen_row<F16>,
+                                             pack_screen_row<BF16>};
+  return kKernels;
+}
+
 }  // namespace bh::engine

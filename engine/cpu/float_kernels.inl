@@ -320,6 +320,54 @@ void dense_f16_sixteen_lanes(const DenseTask& task) noexcept {
   }
 }
 
+// --- the int8 copy of a large head
+// --------------------------------------------------------------------------------------
+
+template <class Element>
+void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept {
+  using Format = NativeFormat<Element>;
+  const auto load_block = [&](std::int64_t col) {
+    return col + 64 <= cols ? Format::load_from(reinterpret_cast<const typename Format::Value*>(row) + col)
+                            : Format::load_tail(row, col, cols - col);
+  };
+  Vec largest = set1(0.0f);
+  Lanes64 squares = zero_lanes();
+  for (std::int64_t col = 0; col < cols; col += 64) {
+    const Lanes64 w = load_block(col);
+    for (int j = 0; j < 4; ++j) {
+      largest = max(abs(w.v[j]), largest);
+      squares.v[j] = fma(w.v[j], w.v[j], squares.v[j]);
+    }
+  }
+  packed->squares = reduce_add(squares);
+  const float amax = reduce_max(largest);
+  const float inverse = 127.0f / amax;
+  // Rows of zeros, of values too small to divide by, or not finite: all codes 0, the residue is the row.
+  const bool plain = packed->squares - packed->squares == 0.0f && amax > 0.0f && inverse - inverse == 0.0f;
+  packed->scale = plain ? amax / 127.0f : 0.0f;
+  const Vec factor = set1(plain ? inverse : 0.0f), scale = set1(packed->scale);
+  Lanes64 residue_squares = zero_lanes(), code_squares = zero_lanes();
+  for (std::int64_t col = 0; col < cols; col += 64) {
+    const Lanes64 w = load_block(col);
+    alignas(64) std::int8_t codes[64] = {};
+    for (int j = 0; plain && j < 4; ++j) {
+      store_i8(codes + 16 * j, mul(w.v[j], factor));
+      alignas(64) std::int32_t wide[16];
+      for (int i = 0; i < 16; ++i) wide[i] = codes[16 * j + i];
+      const Vec code = load_i32(wide), held = mul(scale, code);
+      const Vec residue = fma(sub(set1(0.0f), scale), code, w.v[j]);
+      code_squares.v[j] = fma(held, held, code_squares.v[j]);
+      residue_squares.v[j] = fma(residue, residue, residue_squares.v[j]);
+    }
+    for (std::int64_t i = 0; i < 64; i += kScreenCols) {
+      std::uint8_t* step = dst + (col + i) / kScreenCols * kStepBytes;
+      for (std::int64_t k = 0; k < kScreenCols; ++k) step[k] = static_cast<std::uint8_t>(codes[i + k] + 128);
+    }
+  }
+  packed->code_squares = reduce_add(code_squares);
+  packed->residue_squares = plain ? reduce_add(residue_squares) : packed->squares;
+}
+
 constexpr FloatKernels kFloatKernels = {
     rms_norm, quantize, scale_sums, squared_relu_glu, silu_glu, attention_block, attention_merge, exp_array, to_f16};
 constexpr DenseKernels kDenseKernels = {dense<NativeFormat<F32>>, dense<NativeFormat<F16>>, dense<NativeFormat<BF16>>,

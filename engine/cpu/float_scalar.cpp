@@ -10,4 +10,10 @@ namespace bh::engine {
 const FloatKernels& float_scalar() noexcept { return kFloatKernels; }
 const DenseKernels& dense_scalar() noexcept { return kDenseKernels; }
 
+const ScreenKernels& screen_scalar() noexcept {
+  static constexpr ScreenKernels kKernels = {screen_rows_scalar, pack_screen_row<F32>, pack_screen_row<F16>,
+                                             pack_screen_row<BF16>};
+  return kKernels;
+}
+
 }  // namespace bh::engine

@@ -9,7 +9,8 @@
 namespace bh::engine {
 namespace {
 
-using Functions = std::variant<TernaryKernel, const DenseKernels& (*)() noexcept, const FloatKernels& (*)() noexcept>;
+using Functions = std::variant<TernaryKernel, const DenseKernels& (*)() noexcept, const ScreenKernels& (*)() noexcept,
+                               const FloatKernels& (*)() noexcept>;
 
 struct Row {
   Op op;
@@ -41,6 +42,11 @@ constexpr Row kRows[] = {
     {Op::dense_matmul, "dense.avx2", "avx2", needs_avx2, dense_avx2},
 #endif
     {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
+#if defined(__x86_64__)
+    {Op::head_screen, "screen.avx512_vnni", "avx512_vnni", needs_avx512_vnni, screen_avx512},
+    {Op::head_screen, "screen.avx2", "avx2", needs_avx2, screen_avx2},
+#endif
+    {Op::head_screen, "screen.scalar", "scalar", always_usable, screen_scalar},
 #if defined(__x86_64__)
     {Op::float_ops, "float.avx512_vnni", "avx512_vnni", needs_avx512_vnni, float_avx512},
     {Op::float_ops, "float.avx2", "avx2", needs_avx2, float_avx2},
@@ -79,6 +85,8 @@ std::string_view to_string(Op op) noexcept {
       return "ternary_matmul";
     case Op::dense_matmul:
       return "dense_matmul";
+    case Op::head_screen:
+      return "head_screen";
     case Op::float_ops:
       return "float_ops";
   }
@@ -101,9 +109,16 @@ BoundKernels bind_kernels(std::string_view forced) {
   if (!known) fail(ErrorKind::usage, "unknown kernel \"{}\"; known: {}", forced, known_names());
   const Row& ternary = choose(Op::ternary_matmul, forced);
   const Row& dense = choose(Op::dense_matmul, forced);
+  const Row& screen = choose(Op::head_screen, forced);
   const Row& floats = choose(Op::float_ops, forced);
-  return {std::get<0>(ternary.functions), &std::get<1>(dense.functions)(), &std::get<2>(floats.functions)(),
-          std::string(ternary.name),      std::string(dense.isa),          std::string(floats.isa)};
+  return {std::get<TernaryKernel>(ternary.functions),
+          &std::get<const DenseKernels& (*)() noexcept>(dense.functions)(),
+          &std::get<const ScreenKernels& (*)() noexcept>(screen.functions)(),
+          &std::get<const FloatKernels& (*)() noexcept>(floats.functions)(),
+          std::string(ternary.name),
+          std::string(dense.isa),
+          std::string(screen.isa),
+          std::string(floats.isa)};
 }
 
 DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type) {
@@ -122,6 +137,19 @@ DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type) {
       break;
   }
   fail(ErrorKind::internal, "no float kernel for tensor type {}", static_cast<unsigned>(type));
+}
+
+ScreenPacker screen_packer(const ScreenKernels& kernels, TensorType type) {
+  switch (type) {
+    case TensorType::f32:
+      return kernels.pack_f32;
+    case TensorType::f16:
+      return kernels.pack_f16;
+    case TensorType::bf16:
+      return kernels.pack_bf16;
+    default:
+      fail(ErrorKind::internal, "no screen for tensor type {}", static_cast<unsigned>(type));
+  }
 }
 
 }  // namespace bh::engine

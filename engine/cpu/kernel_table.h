@@ -10,7 +10,7 @@
 
 namespace bh::engine {
 
-enum class Op { ternary_matmul, dense_matmul, float_ops };
+enum class Op { ternary_matmul, dense_matmul, head_screen, float_ops };
 std::string_view to_string(Op op) noexcept;
 
 struct KernelInfo {
@@ -27,9 +27,11 @@ std::vector<KernelInfo> cpu_kernels();
 struct BoundKernels {
   TernaryKernel ternary;
   const DenseKernels* dense;
+  const ScreenKernels* screen;
   const FloatKernels* floats;
   std::string ternary_name;  ///< "i2_s.avx512_vnni"
   std::string dense_isa;     ///< the dense kernel of a format is named "f16.<isa>"
+  std::string screen_isa;
   std::string float_isa;
 };
 
@@ -38,5 +40,7 @@ struct BoundKernels {
 BoundKernels bind_kernels(std::string_view forced = {});
 
 DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type);
+/// Of f32, f16 and bf16.
+ScreenPacker screen_packer(const ScreenKernels& kernels, TensorType type);
 
 }  // namespace bh::engine

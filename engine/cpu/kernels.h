@@ -58,6 +58,38 @@ struct DenseKernels {
   DenseKernel f16_sixteen_lanes;  ///< 16 partial sums instead of 64: the order of reference_batch
 };
 
+// --- the int8 copy of a large LM head (screened_head.h)
+// ---------------------------------------------------------------------------------------------------
+
+inline constexpr std::int64_t kScreenCols = 4;  ///< columns a step of kStepBytes holds for kGroupRows rows
+
+/// Exact sums of a group of rows with an input in two planes. In a step, byte 4 * r + j holds code + 128 of row r,
+/// column 4 * step + j; its input is 4 high parts, then 4 low parts: q = 128 * high + low, |high| <= 127, |low| <= 64.
+struct ScreenTask {
+  const std::uint8_t* codes;  ///< first group; groups are steps * kStepBytes apart
+  std::int64_t groups;
+  std::int64_t steps;
+  const std::int8_t* planes;  ///< [steps, 2, kScreenCols]
+  std::int32_t* sums;         ///< [groups, 2, kGroupRows]: of (code + 128) * high and of (code + 128) * low
+};
+
+/// A row w as scale * code + residue, |code| <= 127.
+struct ScreenRow {
+  float scale;
+  float squares;          ///< sum of w^2; the sums are infinite or NaN where the row is
+  float code_squares;     ///< sum of (scale * code)^2
+  float residue_squares;  ///< sum of residue^2
+};
+
+/// Packs one row of `cols` stored weights; dst is the row's first byte in the first step, steps are kStepBytes apart,
+/// columns up to the next multiple of kPad get code 0.
+using ScreenPacker = void (*)(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept;
+
+struct ScreenKernels {
+  void (*multiply)(const ScreenTask&) noexcept;
+  ScreenPacker pack_f32, pack_f16, pack_bf16;
+};
+
 // --- everything between the matrices
 // ----------------------------------------------------------------------------------
 
@@ -117,15 +149,21 @@ struct FloatKernels {
 // --------------------------------
 
 void ternary_scalar(const TernaryTask&) noexcept;
+void screen_rows_scalar(const ScreenTask&) noexcept;
 const DenseKernels& dense_scalar() noexcept;
 const FloatKernels& float_scalar() noexcept;
+const ScreenKernels& screen_scalar() noexcept;
 #if defined(__x86_64__)
 void ternary_avx2(const TernaryTask&) noexcept;
+void screen_rows_avx2(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx2() noexcept;
 const FloatKernels& float_avx2() noexcept;
+const ScreenKernels& screen_avx2() noexcept;
 void ternary_avx512_vnni(const TernaryTask&) noexcept;
+void screen_rows_avx512(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx512() noexcept;
 const FloatKernels& float_avx512() noexcept;
+const ScreenKernels& screen_avx512() noexcept;
 #endif
 
 }  // namespace bh::engine

@@ -88,11 +88,22 @@ Generation generate(Session& session, std::span<const TokenId> prompt, const Gen
     if (!text.empty() && on_text && !on_text(text)) cancelled = true;
   };
 
-  const std::int64_t start = clock();
-  std::span<const float> logits = session.eval(prompt, options.n_batch);
-  result.prefill_ns = clock() - start;
+  const std::int32_t deciding = sampler.deciding();
+  std::span<const float> logits;
+  std::span<const Candidate> best;  // where a few logits decide
+  const auto evaluate = [&](std::span<const TokenId> tokens) {
+    const std::int64_t start = clock();
+    if (deciding > 0) {
+      best = session.eval_best(tokens, deciding, options.n_batch);
+    } else {
+      logits = session.eval(tokens, options.n_batch);
+    }
+    return clock() - start;
+  };
+
+  result.prefill_ns = evaluate(prompt);
   while (options.max_tokens != 0) {
-    const TokenId token = sampler.sample(logits);
+    const TokenId token = deciding > 0 ? sampler.sample(best) : sampler.sample(logits);
     result.ids.push_back(token);
     if (!options.ignore_eog && tokenizer.is_eog(token)) {
       result.stop_reason = StopReason::eog;
@@ -114,9 +125,7 @@ Generation generate(Session& session, std::span<const TokenId> prompt, const Gen
       result.stop_reason = StopReason::context_full;
       break;
     }
-    const std::int64_t before = clock();
-    logits = session.eval({&token, 1});
-    result.step_ns.push_back(clock() - before);
+    result.step_ns.push_back(evaluate({&token, 1}));
     result.decode_ns += result.step_ns.back();
   }
   show(stop.push(utf8.finish()));

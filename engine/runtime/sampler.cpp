@@ -11,7 +11,7 @@
 namespace bh::engine {
 namespace {
 
-struct Candidate {
+struct Choice {
   TokenId id;
   float logit;
   double probability;
@@ -22,29 +22,19 @@ void require(bool in_range, std::string_view option, double value, std::string_v
 }
 
 /// Probabilities of sorted candidates from their logits.
-void softmax(std::vector<Candidate>& candidates, double temperature) {
+void softmax(std::vector<Choice>& candidates, double temperature) {
   const double peak = candidates.front().logit;
   double sum = 0.0;
-  for (Candidate& candidate : candidates) {
+  for (Choice& candidate : candidates) {
     const double difference = (candidate.logit - peak) / temperature;
     candidate.probability = difference < -700.0 ? 0.0 : exact_exp(difference);
     sum += candidate.probability;
   }
-  for (Candidate& candidate : candidates) candidate.probability /= sum;
-}
-
-void keep_top_k(std::vector<Candidate>& candidates, std::int32_t top_k) {
-  const auto better = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  const std::size_t kept = top_k <= 0 ? candidates.size() : std::min<std::size_t>(candidates.size(), top_k);
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(kept), candidates.end(),
-                    better);
-  candidates.resize(kept);
+  for (Choice& candidate : candidates) candidate.probability /= sum;
 }
 
 /// The shortest prefix whose probability reaches top_p, the token that crosses it included.
-void keep_top_p(std::vector<Candidate>& candidates, float top_p) {
+void keep_top_p(std::vector<Choice>& candidates, float top_p) {
   if (top_p >= 1.0f) return;
   softmax(candidates, 1.0);
   double sum = 0.0;
@@ -54,7 +44,7 @@ void keep_top_p(std::vector<Candidate>& candidates, float top_p) {
 }
 
 /// Those at least min_p times as probable as the first.
-void keep_min_p(std::vector<Candidate>& candidates, float min_p) {
+void keep_min_p(std::vector<Choice>& candidates, float min_p) {
   if (min_p <= 0.0f) return;
   const double limit = candidates.front().logit + exact_log(static_cast<double>(min_p));
   std::size_t kept = 1;
@@ -87,11 +77,20 @@ Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(op
 
 void Sampler::accept(TokenId token) { history_.push_back(token); }
 
-std::vector<float> Sampler::penalised(std::span<const float> logits) const {
-  std::vector<float> result(logits.begin(), logits.end());
+bool Sampler::penalises() const noexcept {
   const bool off =
       options_.repeat_penalty == 1.0f && options_.frequency_penalty == 0.0f && options_.presence_penalty == 0.0f;
-  if (off || options_.repeat_last_n == 0) return result;
+  return !off && options_.repeat_last_n != 0;
+}
+
+std::int32_t Sampler::deciding() const noexcept {
+  if (penalises()) return 0;
+  return options_.temperature <= 0.0f ? 1 : std::max(options_.top_k, 0);
+}
+
+std::vector<float> Sampler::penalised(std::span<const float> logits) const {
+  std::vector<float> result(logits.begin(), logits.end());
+  if (!penalises()) return result;
   const std::size_t looked_at =
       options_.repeat_last_n < 0 ? history_.size() : std::min<std::size_t>(history_.size(), options_.repeat_last_n);
   std::unordered_map<TokenId, int> counts;
@@ -105,25 +104,29 @@ std::vector<float> Sampler::penalised(std::span<const float> logits) const {
 }
 
 TokenId Sampler::sample(std::span<const float> logits) {
-  const std::vector<float> adjusted = penalised(logits);
-  const TokenId token = options_.temperature <= 0.0f ? argmax(adjusted) : draw(adjusted);
+  const bool greedy = options_.temperature <= 0.0f;
+  const std::int64_t count = greedy               ? 1
+                             : options_.top_k > 0 ? options_.top_k
+                                                  : static_cast<std::int64_t>(logits.size());
+  return sample(best_of(penalised(logits), count));
+}
+
+TokenId Sampler::sample(std::span<const Candidate> best) {
+  if (best.empty()) fail(ErrorKind::setup, "every logit is NaN; the model's weights are damaged (try inspect)");
+  const TokenId token = options_.temperature <= 0.0f ? best.front().id : draw(best);
   accept(token);
   return token;
 }
 
-TokenId Sampler::draw(std::span<const float> logits) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!std::isnan(logits[i])) candidates.push_back({static_cast<TokenId>(i), logits[i], 0.0});
-  }
-  if (candidates.empty()) fail(ErrorKind::setup, "every logit is NaN; the model's weights are damaged (try inspect)");
-  keep_top_k(candidates, options_.top_k);
+TokenId Sampler::draw(std::span<const Candidate> best) {
+  std::vector<Choice> candidates;
+  candidates.reserve(best.size());
+  for (const Candidate& candidate : best) candidates.push_back({candidate.id, candidate.logit, 0.0});
   keep_top_p(candidates, options_.top_p);
   keep_min_p(candidates, options_.min_p);
   softmax(candidates, static_cast<double>(options_.temperature));
   double point = static_cast<double>(random_() >> 11) * 0x1p-53;  // [0, 1)
-  for (const Candidate& candidate : candidates) {
+  for (const Choice& candidate : candidates) {
     point -= candidate.probability;
     if (point < 0.0) return candidate.id;
   }

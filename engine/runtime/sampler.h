@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/model/tokenizer.h"
+#include "engine/model/candidate.h"
 
 namespace bh::engine {
 
@@ -31,14 +31,19 @@ void validate(const SamplingOptions& options);
 class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options);
+  /// How many of the best logits decide, whatever the others are; 0 = all of them may.
+  std::int32_t deciding() const noexcept;
   /// Picks a token and remembers it for the penalties. Equal logits: the lowest id first.
   TokenId sample(std::span<const float> logits);
+  /// The same from the deciding() best in rank order. Throws Error(setup) where there are none: every logit is NaN.
+  TokenId sample(std::span<const Candidate> best);
   /// Remembers a token that was not sampled (the prompt).
   void accept(TokenId token);
 
  private:
+  bool penalises() const noexcept;
   std::vector<float> penalised(std::span<const float> logits) const;
-  TokenId draw(std::span<const float> logits);
+  TokenId draw(std::span<const Candidate> best);
 
   SamplingOptions options_;
   std::mt19937_64 random_;

@@ -33,7 +33,7 @@ void Session::check(std::span<const TokenId> tokens) const {
   }
 }
 
-std::span<const float> Session::eval(std::span<const TokenId> tokens, std::int32_t n_batch) {
+void Session::evaluate_last(std::span<const TokenId> tokens, std::int32_t n_batch, std::int32_t best) {
   check(tokens);
   const auto step =
       static_cast<std::size_t>(n_batch > 0 ? std::min(n_batch, backend_->max_rows()) : backend_->max_rows());
@@ -42,8 +42,19 @@ std::span<const float> Session::eval(std::span<const TokenId> tokens, std::int32
     evaluate_step(tokens.subspan(done, step), Wanted::none);
     done += step;
   }
-  evaluate_step(tokens.subspan(done), Wanted::last);
+  evaluate_step(tokens.subspan(done), Wanted::last, best);
+}
+
+std::span<const float> Session::eval(std::span<const TokenId> tokens, std::int32_t n_batch) {
+  evaluate_last(tokens, n_batch, 0);
   return backend_->logits();
+}
+
+std::span<const Candidate> Session::eval_best(std::span<const TokenId> tokens, std::int32_t count,
+                                              std::int32_t n_batch) {
+  if (count < 1) fail(ErrorKind::usage, "the {} best tokens were asked for; there is at least one", count);
+  evaluate_last(tokens, n_batch, count);
+  return backend_->best(0);
 }
 
 std::vector<float> Session::eval_all(std::span<const TokenId> tokens, std::int32_t n_batch) {
@@ -59,12 +70,12 @@ std::vector<float> Session::eval_all(std::span<const TokenId> tokens, std::int32
   return all;
 }
 
-void Session::evaluate_step(std::span<const TokenId> tokens, Wanted wanted) {
+void Session::evaluate_step(std::span<const TokenId> tokens, Wanted wanted, std::int32_t best) {
   const BatchItem item{this, tokens, wanted};
-  forward(*backend_, {&item, 1});
+  forward(*backend_, {&item, 1}, best);
 }
 
-void forward(Backend& backend, std::span<const BatchItem> items) {
+void forward(Backend& backend, std::span<const BatchItem> items, std::int32_t best) {
   std::vector<StepRow> rows;
   for (const BatchItem& item : items) {
     for (std::size_t i = 0; i < item.tokens.size(); ++i) {
@@ -85,7 +96,11 @@ void forward(Backend& backend, std::span<const BatchItem> items) {
     backend.ffn_gate_up(layer);
     backend.ffn_down(layer);
   }
-  backend.head();
+  if (best > 0) {
+    backend.head_best(best);
+  } else {
+    backend.head();
+  }
   for (const BatchItem& item : items) item.session->n_past_ += static_cast<std::int32_t>(item.tokens.size());
 }
 

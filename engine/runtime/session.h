@@ -31,14 +31,19 @@ class Session {
   /// Throws Error(usage) where the context is too small or an id is not in the vocabulary.
   std::span<const float> eval(std::span<const TokenId> tokens, std::int32_t n_batch = 0);
 
+  /// The same, returning only the `count` best of the last token in rank order, which a large LM head gives faster.
+  /// Valid until the backend's next step; empty where every logit is NaN.
+  std::span<const Candidate> eval_best(std::span<const TokenId> tokens, std::int32_t count, std::int32_t n_batch = 0);
+
   /// The same, returning the logits of every token [tokens.size(), n_vocab].
   std::vector<float> eval_all(std::span<const TokenId> tokens, std::int32_t n_batch = 0);
 
  private:
-  friend void forward(Backend& backend, std::span<const BatchItem> items);
+  friend void forward(Backend& backend, std::span<const BatchItem> items, std::int32_t best);
 
   void check(std::span<const TokenId> tokens) const;
-  void evaluate_step(std::span<const TokenId> tokens, Wanted wanted);
+  void evaluate_last(std::span<const TokenId> tokens, std::int32_t n_batch, std::int32_t best);
+  void evaluate_step(std::span<const TokenId> tokens, Wanted wanted, std::int32_t best = 0);
 
   Backend* backend_;
   Numerics numerics_;
@@ -54,7 +59,8 @@ struct BatchItem {
 };
 
 /// The forward pass: one step over several sessions. Logits come in the order of items and tokens, from
-/// backend.logits(). The sum of tokens must lie in 1 .. backend.max_rows(). Advances each session.
-void forward(Backend& backend, std::span<const BatchItem> items);
+/// backend.logits(), or with best > 0 only that many of each row from backend.best(). The sum of tokens must lie in
+/// 1 .. backend.max_rows(). Advances each session.
+void forward(Backend& backend, std::span<const BatchItem> items, std::int32_t best = 0);
 
 }  // namespace bh::engine

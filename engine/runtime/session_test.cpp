@@ -121,14 +121,28 @@ TEST_CASE("sessions that share a step get the bits they get alone") {
   }
 }
 
-TEST_CASE("argmax on the device is the sampler's argmax of each row of logits") {
+TEST_CASE("the best logits of each row are those of the full head, for every number of them and numerics") {
   const auto tokens = some_tokens(11);
+  for (const Numerics numerics : {Numerics::one_answer, Numerics::reference_batch}) {
+    const Logits all = evaluate_alone(tokens, numerics);
+    for (const std::int32_t count : {1, 2, 40, 512, 600}) {
+      Session session(backend(), 16, numerics);
+      const BatchItem item{&session, tokens, Wanted::all};
+      forward(backend(), {&item, 1}, count);
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const auto best = backend().best(static_cast<std::int64_t>(i));
+        const auto expected = best_of(std::span(all).subspan(i * 512, 512), count);
+        REQUIRE(best.size() == static_cast<std::size_t>(std::min(count, 512)));
+        for (std::size_t k = 0; k < best.size(); ++k) {
+          CHECK(best[k].id == expected[k].id);
+          CHECK(best[k].logit == expected[k].logit);
+        }
+      }
+    }
+  }
   Session session(backend(), 16);
-  const BatchItem item{&session, tokens, Wanted::all};
-  forward(backend(), {&item, 1});
-  const auto best = backend().argmax();
-  REQUIRE(best.size() == 11);
-  for (std::size_t i = 0; i < best.size(); ++i) CHECK(best[i] == argmax(backend().logits().subspan(i * 512, 512)));
+  CHECK(kind_of([&] { session.eval_best(tokens, 0); }) == ErrorKind::usage);
+  CHECK(session.eval_best(tokens, 1).size() == 1);
 }
 
 TEST_CASE("a session takes its context from the model unless told otherwise") {

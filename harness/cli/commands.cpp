@@ -69,4 +69,9 @@ engine::Numerics numerics_from(std::string_view name) {
   fail(ErrorKind::internal, "'{}' is no numerics", name);
 }
 
+engine::HeadScreen head_screen_from(std::string_view name) {
+  if (name == "never") return engine::HeadScreen::never;
+  return name == "always" ? engine::HeadScreen::always : engine::HeadScreen::automatic;
+}
+
 }  // namespace bh::harness

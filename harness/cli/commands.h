@@ -68,6 +68,15 @@ inline constexpr OptionRow kKernel{.name = "kernel",
                                    .help =
                                        "force the kernels of an instruction set or one kernel by name (see "
                                        "'bitharness devices'); never falls back"};
+inline constexpr OptionRow kHeadScreen{
+    .name = "head-screen",
+    .kind = OptionKind::choice,
+    .value_name = "WHEN",
+    .default_value = "auto",
+    .help =
+        "where only the likeliest tokens matter, find them with an int8 copy of the LM head and rescore: the "
+        "answer is the same",
+    .choices = "auto|never|always"};
 inline constexpr OptionRow kDevice{.name = "device",
                                    .kind = OptionKind::text,
                                    .value_name = "NAME",
@@ -95,5 +104,6 @@ inline constexpr OptionRow kFile{.name = "file",
 std::string read_text(CommandContext& context);
 
 engine::Numerics numerics_from(std::string_view name);
+engine::HeadScreen head_screen_from(std::string_view name);
 
 }  // namespace bh::harness

@@ -67,13 +67,14 @@ harness::Timing EngineSubject::time(const harness::TimingRequest& request) {
   timed_prompt_.clear();
   session_.rewind(reused ? length - 1 : 0);
   std::int64_t before = clock();
-  session_.eval(std::span(request.prompt).subspan(static_cast<std::size_t>(session_.n_past())));
+  auto best = session_.eval_best(std::span(request.prompt).subspan(static_cast<std::size_t>(session_.n_past())), 1);
   if (!reused) timing.prefill_ns = clock() - before;
   for (std::int32_t i = 0; i < request.decode_tokens; ++i) {
-    timing.ids.push_back(backend_->argmax().front());
+    if (best.empty()) fail(ErrorKind::setup, "every logit is NaN; the model's weights are damaged (try inspect)");
+    timing.ids.push_back(best.front().id);
     if (i + 1 == request.decode_tokens) break;
     before = clock();
-    session_.eval(std::span(&timing.ids.back(), 1));
+    best = session_.eval_best(std::span(&timing.ids.back(), 1), 1);
     timing.step_ns.push_back(clock() - before);
     timing.decode_ns += timing.step_ns.back();
   }

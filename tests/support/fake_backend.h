@@ -70,7 +70,8 @@ class FakeBackend final : public engine::Backend {
   void ffn_down(int) override {}
   void head() override {}
   std::span<const float> logits() override { return logits_; }
-  std::vector<TokenId> argmax() override { return {}; }
+  void head_best(std::int32_t count) override { best_ = engine::best_of(logits_, count); }
+  std::span<const engine::Candidate> best(std::int64_t) override { return best_; }
   void set_tap(engine::Tap) override {}
   std::vector<engine::KernelCount> kernel_counts() const override { return {}; }
   void reset_kernel_counts() noexcept override {}
@@ -86,6 +87,7 @@ class FakeBackend final : public engine::Backend {
   Script script_;
   std::int32_t max_rows_;
   std::vector<float> logits_;
+  std::vector<engine::Candidate> best_;
 };
 
 }  // namespace bh::test

@@ -104,6 +104,7 @@ constexpr std::array kRows = {
               .repeatable = true},
     OptionRow{.name = "ignore-eog", .help = "go on after the model's end-of-generation token"},
     rows::kKernel,
+    rows::kHeadScreen,
     rows::kDevice,
     rows::kPreTokenizer,
     rows::kNumerics,
@@ -141,7 +142,8 @@ Loaded load(CommandContext& context) {
   for (const std::string& warning : loaded.model->source.warnings) context.err << "warning: " << warning << "\n";
   loaded.backend = device.load(loaded.model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                               .kernel = options.text("kernel"),
-                                              .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size"))});
+                                              .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
+                                              .head_screen = head_screen_from(options.text("head-screen"))});
   loaded.load_ns = context.clock.steady_ns() - start;
   return loaded;
 }

@@ -1,0 +1,24 @@
+// Screening a large LM head as plain C++: the definition, usable on every CPU.
+#include "engine/cpu/kernels.h"
+
+namespace bh::engine {
+
+void screen_rows_scalar(const ScreenTask& task) noexcept {
+  for (std::int64_t group = 0; group < task.groups; ++group) {
+    const std::uint8_t* codes = task.codes + group * task.steps * kStepBytes;
+    std::int32_t* sums = task.sums + group * 2 * kGroupRows;
+    for (std::int64_t row = 0; row < 2 * kGroupRows; ++row) sums[row] = 0;
+    for (std::int64_t step = 0; step < task.steps; ++step, codes += kStepBytes) {
+      const std::int8_t* high = task.planes + step * 2 * kScreenCols;
+      const std::int8_t* low = high + kScreenCols;
+      for (std::int64_t row = 0; row < kGroupRows; ++row) {
+        for (std::int64_t j = 0; j < kScreenCols; ++j) {
+          sums[row] += codes[kScreenCols * row + j] * high[j];
+          sums[row + kGroupRows] += codes[kScreenCols * row + j] * low[j];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace bh::engine

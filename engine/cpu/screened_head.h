@@ -1,0 +1,70 @@
+// The best logits of a large LM head without reading all of it. An int8 copy of the rows, half the bytes of f16, gives
+// every logit within a proven bound; only the rows that could be among the best are multiplied in their stored format.
+// The result is that of the full head, to the bit.
+//
+// The bound. Row w is held as s c + d with int8 codes c, the input x as t q + e with 15-bit integers q. The integer
+// I = c . q is exact, and |w . x - s t I| <= ||s c|| ||e|| + ||d|| ||x|| by Cauchy and Schwarz. The full head's own
+// rounding adds at most g ||w|| ||x||, where g = m u / (1 - m u), u = 2^-24, and no product passes through more than
+// m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/aligned_buffer.h"
+#include "engine/base/thread_pool.h"
+#include "engine/cpu/kernel_table.h"
+#include "engine/model/candidate.h"
+#include "engine/model/model.h"
+
+namespace bh::engine {
+
+class ScreenedHead {
+ public:
+  static bool possible(const Matrix& head) noexcept;  ///< the format and width can be screened
+  static bool pays(const Matrix& head) noexcept;      ///< and it is large enough to gain by it
+
+  /// Packs the int8 copy; `head` must outlive this. `kernels` are bound functions.
+  ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool);
+
+  /// One row's best `count` in rank order, written to `best`. x is zero-padded to kPad. Returns how many rows were
+  /// multiplied in full, or -1 where screening cannot decide at a profit (an input that is not finite, or too many rows
+  /// that could be among the best): then `best` is unchanged and the full head has to answer.
+  std::int64_t best(const float* x, std::int64_t count, std::vector<Candidate>& best);
+
+  std::size_t bytes() const noexcept { return codes_.size() + rows_.size() * sizeof(Row); }
+
+ private:
+  /// What bounds a row's error: |logit - scale t I| <= of_input ||x|| + of_residue ||e||.
+  struct Row {
+    float scale, of_input, of_residue;
+  };
+
+  void pack_group(std::int64_t group);
+  void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
+
+  const Matrix& head_;
+  const BoundKernels& kernels_;
+  ThreadPool& pool_;
+  std::int64_t groups_, steps_, groups_per_chunk_;
+  AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kStepBytes]: ScreenTask
+  std::vector<Row> rows_;              ///< [groups * kGroupRows]
+
+  // The input in progress.
+  struct Input {
+    double step = 0;          ///< t
+    double norm = 0;          ///< ||x||, rounded up
+    double residue_norm = 0;  ///< ||e||, rounded up
+    std::int64_t high_sum = 0, low_sum = 0;
+  };
+  bool take_input(const float* x);
+
+  Input input_;
+  AlignedBuffer<std::int8_t> planes_;          ///< q in two planes: ScreenTask
+  AlignedBuffer<std::int32_t> sums_;           ///< [threads, groups_per_chunk, 2, kGroupRows]
+  std::vector<float> upper_;                   ///< [rows]: no logit of the row is above
+  std::vector<std::vector<double>> lower_;     ///< [threads]: a min-heap of the best lower bounds
+  std::vector<std::vector<Candidate>> found_;  ///< [threads]
+};
+
+}  // namespace bh::engine

@@ -1,0 +1,160 @@
+// The screened head against the full one: the same best logits to the bit, on rows made to be hard to tell apart.
+#include "engine/cpu/screened_head.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "engine/formats/formats.h"
+#include "tests/support/catch.h"
+
+using namespace bh;
+using namespace bh::engine;
+
+namespace {
+
+struct Head {
+  std::vector<std::byte> bytes;
+  Matrix matrix;
+
+  Head(TensorType type, std::int64_t rows, std::int64_t cols, const std::vector<float>& values) {
+    matrix = {"output.weight", &weight_format(type), rows, cols, {}};
+    bytes.resize(static_cast<std::size_t>(*matrix.format->byte_size(rows, cols)));
+    matrix.format->encode(values, rows, cols, bytes);
+    matrix.bytes = bytes;
+  }
+
+  std::vector<float> logits(const BoundKernels& kernels, const std::vector<float>& x) const {
+    std::vector<float> y(static_cast<std::size_t>(matrix.rows));
+    const auto row_bytes = static_cast<std::int64_t>(bytes.size()) / matrix.rows;
+    dense_kernel(*kernels.dense, matrix.format->type)(
+        {bytes.data(), row_bytes, matrix.rows, matrix.cols, x.data(), 0, 1, y.data(), matrix.rows});
+    return y;
+  }
+};
+
+std::vector<float> gaussian(std::int64_t n, unsigned seed, float spread = 1.0f) {
+  std::mt19937 random(seed);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& value : values) {
+    float sum = 0.0f;  // twelve uniform draws: the same on every platform
+    for (int i = 0; i < 12; ++i) sum += static_cast<float>(random()) * 0x1p-32f;
+    value = (sum - 6.0f) * spread;
+  }
+  return values;
+}
+
+std::vector<float> padded_input(std::int64_t cols, unsigned seed) {
+  std::vector<float> x = gaussian(cols, seed, 3.0f);
+  x.resize(static_cast<std::size_t>(round_up(cols, kPad)), 0.0f);
+  return x;
+}
+
+/// Checks the best 1, 5 and 40 on every instruction set; returns the rows multiplied in full for the best one.
+std::int64_t check(const Head& head, const std::vector<float>& x) {
+  const auto expected = best_of(head.logits(bind_kernels("scalar"), x), 40);
+  std::int64_t rescored = -2;
+  for (const KernelInfo& info : cpu_kernels()) {
+    if (info.op != to_string(Op::head_screen) || !info.why_unusable.empty()) continue;
+    const BoundKernels kernels = bind_kernels(info.isa);
+    ThreadPool pool(2);
+    ScreenedHead screened(head.matrix, kernels, pool);
+    for (const std::int64_t count : {1, 5, 40}) {
+      std::vector<Candidate> best;
+      const std::int64_t rows = screened.best(x.data(), count, best);
+      if (rows < 0) continue;
+      INFO(info.name << ", best " << count);
+      REQUIRE(best.size() == static_cast<std::size_t>(count));
+      for (std::size_t i = 0; i < best.size(); ++i) {
+        REQUIRE(best[i].id == expected[i].id);
+        REQUIRE(std::memcmp(&best[i].logit, &expected[i].logit, sizeof(float)) == 0);
+      }
+      if (count == 1) {
+        REQUIRE((rescored == -2 || rescored == rows));  // screening is integers: the same rows everywhere
+        rescored = rows;
+      }
+    }
+  }
+  return rescored;
+}
+
+}  // namespace
+
+TEST_CASE("a screened head finds the best logits of the full head in every format and odd shapes") {
+  for (const TensorType type : {TensorType::f16, TensorType::bf16, TensorType::f32}) {
+    for (const std::int64_t cols : {1, 63, 64, 100, 640}) {
+      const Head head(type, 1003, cols, gaussian(1003 * cols, static_cast<unsigned>(cols)));
+      for (unsigned seed = 1; seed <= 3; ++seed) check(head, padded_input(cols, seed));
+    }
+  }
+}
+
+TEST_CASE("screening multiplies only a few rows of a head in full") {
+  constexpr std::int64_t kRows = 20000, kCols = 256;
+  const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 7));
+  for (unsigned seed = 1; seed <= 5; ++seed) {
+    const std::int64_t rescored = check(head, padded_input(kCols, seed));
+    CHECK(rescored >= 1);
+    CHECK(rescored <= kRows / 100);
+  }
+}
+
+TEST_CASE("near-duplicates and equal rows are told apart by their stored weights, ties by the lower id") {
+  constexpr std::int64_t kRows = 5000, kCols = 320;
+  std::vector<float> weights = gaussian(kRows * kCols, 11, 0.5f);
+  const std::vector<float> x = padded_input(kCols, 12);
+  // A hundred copies of one strong row, each moved by less than an int8 step of it; every tenth an exact copy.
+  for (std::int64_t copy = 0; copy < 100; ++copy) {
+    float* row = weights.data() + (37 + 41 * copy) * kCols;
+    for (std::int64_t i = 0; i < kCols; ++i) row[i] = x[static_cast<std::size_t>(i)] * 0.4f;
+    if (copy % 10 != 0) row[copy] *= 1.0f + 0.002f * static_cast<float>(copy % 7);
+  }
+  const Head head(TensorType::f16, kRows, kCols, weights);
+  CHECK(check(head, x) >= 100);
+}
+
+TEST_CASE("heavy tails, zero rows and tiny rows are bounded, too") {
+  constexpr std::int64_t kRows = 4000, kCols = 192;
+  std::vector<float> weights = gaussian(kRows * kCols, 21);
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    float* first = weights.data() + row * kCols;
+    if (row % 5 == 0) first[row % kCols] = 900.0f;  // one outlier makes all other codes coarse
+    if (row % 97 == 3) std::fill_n(first, kCols, 0.0f);
+    if (row % 101 == 5) {
+      for (std::int64_t i = 0; i < kCols; ++i) first[i] *= 1e-41f;  // below the smallest normal number
+    }
+  }
+  const Head head(TensorType::f32, kRows, kCols, weights);
+  for (unsigned seed = 1; seed <= 3; ++seed) check(head, padded_input(kCols, seed));
+  std::vector<float> negative = padded_input(kCols, 4);  // every logit below zero
+  for (std::size_t i = 0; i < negative.size(); ++i) negative[i] = i % 2 ? 0.0f : 1e-30f;
+  check(head, negative);
+}
+
+TEST_CASE("rows that are not finite are never screened away") {
+  constexpr std::int64_t kRows = 2000, kCols = 128;
+  std::vector<float> weights = gaussian(kRows * kCols, 31);
+  weights[500 * kCols + 3] = std::numeric_limits<float>::infinity();
+  weights[501 * kCols + 3] = std::numeric_limits<float>::quiet_NaN();
+  const Head head(TensorType::f32, kRows, kCols, weights);
+  std::vector<float> x = padded_input(kCols, 32);
+  x[3] = 1.0f;
+  CHECK(check(head, x) >= 2);
+}
+
+TEST_CASE("what screening cannot decide is left to the full head") {
+  constexpr std::int64_t kRows = 1000, kCols = 64;
+  const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 41));
+  const BoundKernels kernels = bind_kernels("scalar");
+  ThreadPool pool(1);
+  ScreenedHead screened(head.matrix, kernels, pool);
+  std::vector<Candidate> best{{7, 7.0f}};
+  std::vector<float> x = padded_input(kCols, 42);
+  x[5] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(screened.best(x.data(), 1, best) == -1);
+  CHECK(best.front().id == 7);
+  // An input of zeros: all rows are equal.
+  CHECK(screened.best(std::vector<float>(kCols, 0.0f).data(), 1, best) == -1);
+  CHECK(screened.best(padded_input(kCols, 43).data(), kRows + 1, best) == -1);
+}
