@@ -346,22 +346,24 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
   const bool plain = packed->squares - packed->squares == 0.0f && amax > 0.0f && inverse - inverse == 0.0f;
   packed->scale = plain ? amax / 127.0f : 0.0f;
   const Vec factor = set1(plain ? inverse : 0.0f), scale = set1(packed->scale);
+  const Vec magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   Lanes64 residue_squares = zero_lanes(), code_squares = zero_lanes();
   for (std::int64_t col = 0; col < cols; col += 64) {
     const Lanes64 w = load_block(col);
     alignas(64) std::int8_t codes[64] = {};
     for (int j = 0; plain && j < 4; ++j) {
-      store_i8(codes + 16 * j, mul(w.v[j], factor));
-      alignas(64) std::int32_t wide[16];
-      for (int i = 0; i < 16; ++i) wide[i] = codes[16 * j + i];
-      const Vec code = load_i32(wide), held = mul(scale, code);
+      const Vec code = sub(add(mul(w.v[j], factor), magic), magic), held = mul(scale, code);
       const Vec residue = fma(sub(set1(0.0f), scale), code, w.v[j]);
+      store_i8(codes + 16 * j, code);
       code_squares.v[j] = fma(held, held, code_squares.v[j]);
       residue_squares.v[j] = fma(residue, residue, residue_squares.v[j]);
     }
-    for (std::int64_t i = 0; i < 64; i += kScreenCols) {
-      std::uint8_t* step = dst + (col + i) / kScreenCols * kStepBytes;
-      for (std::int64_t k = 0; k < kScreenCols; ++k) step[k] = static_cast<std::uint8_t>(codes[i + k] + 128);
+    std::uint8_t* step = dst + col / kScreenCols * kStepBytes;
+    for (std::int64_t i = 0; i < 64; i += kScreenCols, step += kStepBytes) {
+      std::uint32_t four;
+      __builtin_memcpy(&four, codes + i, 4);
+      four ^= 0x80808080u;  // code + 128, byte by byte
+      __builtin_memcpy(step, &four, 4);
     }
   }
   packed->code_squares = reduce_add(code_squares);
