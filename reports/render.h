@@ -20,6 +20,7 @@ std::string render_markdown(const harness::Report& report, const harness::Writer
 /// Worst first, at most kSummaryBytes: what a CI page shows.
 std::string render_summary(const harness::Report& report, const harness::WriterStyle& style);
 std::string render_junit(const harness::Report& report, const harness::WriterStyle& style);
+std::string render_receipt(const harness::Report& report, const harness::WriterStyle& style);
 /// PERF_COMPARISON.md.
 std::string render_perf_markdown(const harness::Report& report, const harness::WriterStyle& style);
 std::string render_html(const harness::Report& report, const harness::WriterStyle& style);

@@ -16,6 +16,8 @@ extern const CommandRow kTokenizeCommand;
 extern const CommandRow kPerplexityCommand;
 extern const CommandRow kSynthCommand;
 extern const CommandRow kKeygenCommand;
+extern const CommandRow kSignCommand;
+extern const CommandRow kVerifyCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kReportCommand;
 extern const CommandRow kCompletionsCommand;

@@ -18,7 +18,9 @@ std::vector<Document> render_documents(std::span<const Writer> writers, std::str
   std::vector<Document> documents;
   for (const Writer& writer : writers_of(writers, report.suite)) {
     if (writer.file_name.empty() || writer.file_name == kRecordFile) continue;
-    documents.push_back({std::string(writer.name), file_name(writer, report.suite), writer.render(report, style)});
+    std::string text = writer.render(report, style);
+    if (text.empty()) continue;
+    documents.push_back({std::string(writer.name), file_name(writer, report.suite), std::move(text)});
   }
   return documents;
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
 
 #include "engine/base/atomic_file.h"
@@ -20,6 +21,7 @@
 #include "harness/core/exit_code.h"
 #include "harness/core/report_json.h"
 #include "harness/core/text.h"
+#include "harness/judge/attest.h"
 #include "harness/judge/judge.h"
 #include "harness/measure/environment.h"
 
@@ -45,6 +47,10 @@ constexpr std::array kSuiteRows = {
               .kind = OptionKind::text,
               .value_name = "DIR",
               .help = "write run.json, samples.jsonl, events.jsonl and the documents made of them into DIR"},
+    OptionRow{.name = "sign",
+              .kind = OptionKind::text,
+              .value_name = "FILE",
+              .help = "sign the receipt in the run directory with this private key (see 'bitharness keygen')"},
     OptionRow{.name = "json", .help = "print the whole report as JSON on stdout"},
     OptionRow{.name = "quiet", .aliases = "q", .help = "no progress on stderr"},
     OptionRow{.name = "verbose", .aliases = "v", .help = "show every metric on stdout, not only what is not green"},
@@ -55,8 +61,8 @@ std::string repro_options(const Options& options, std::span<const OptionRow> row
   std::string text;
   for (const OptionValue& option : options.values()) {
     const bool left_out = option.name == "filter" || option.name == "list" || option.name == "repro" ||
-                          option.name == "output" || option.name == "json" || option.name == "quiet" ||
-                          option.name == "verbose" || option.name == "config";
+                          option.name == "output" || option.name == "sign" || option.name == "json" ||
+                          option.name == "quiet" || option.name == "verbose" || option.name == "config";
     if (left_out || option.source == OptionSource::default_value) continue;
     const auto row =
         std::find_if(rows.begin(), rows.end(), [&](const OptionRow& item) { return item.name == option.name; });
@@ -107,6 +113,7 @@ class SuiteRun {
   Report report_;
   std::int64_t start_ns_ = 0;
   fs::path directory_;  ///< empty = no run directory
+  std::optional<SigningKey> key_;
   std::ofstream samples_;
   EventLog events_{[this] { return world_.clock.steady_ns() - start_ns_; }};
   bool finished_ = false;
@@ -127,6 +134,10 @@ int SuiteRun::run() {
   }
   const SuiteContext context{&options_, app_.subjects, world_.clock, [this](std::string_view line) { progress(line); },
                              [this] { return watcher_ && watcher_->cancelled(); }};
+  if (options_.has("sign")) {
+    if (!options_.has("output")) fail(ErrorKind::usage, "--sign signs what is in the run directory: add -o DIR");
+    key_ = SigningKey::read_private(options_.text("sign"));
+  }
   suite_ = row_.make(context);
   select_cases();
   if (options_.flag("list") || options_.flag("repro")) return list();
@@ -134,6 +145,7 @@ int SuiteRun::run() {
   for (const Case& item : report_.cases) keep(run_case(item));
   const std::lock_guard lock(mutex_);
   finish();
+  if (key_) sign_run(directory_, *key_);
   return report_.outcome.exit_code;
 }
 
@@ -191,6 +203,7 @@ void SuiteRun::open_directory() {
   for (const Writer& writer : writers_of(app_.writers, report_.suite)) {
     if (!writer.file_name.empty()) fs::remove(directory_ / file_name(writer, report_.suite), error);
   }
+  fs::remove(directory_ / kEnvelopeFile, error);
   samples_.open(directory_ / "samples.jsonl", std::ios::trunc);
   if (!samples_) fail(ErrorKind::setup, "cannot write into '{}': {}", directory_.string(), std::strerror(errno));
   events_.open(directory_ / "events.jsonl");

@@ -22,7 +22,7 @@ struct WriterStyle {
 struct Writer {
   std::string_view name;       ///< "console", "json", "markdown", "junit"
   std::string_view file_name;  ///< in the run directory, {suite} and {SUITE} replaced; empty = only on stdout
-  std::string (*render)(const Report& report, const WriterStyle& style);
+  std::string (*render)(const Report& report, const WriterStyle& style);  ///< empty = this run has no such document
   std::string_view suite = {};  ///< of this suite alone, in place of the row of the same name that is for all
   /// Several runs of one suite, oldest first, in one document; nullptr = there is no such document.
   std::string (*render_history)(std::span<const Report> reports) = nullptr;

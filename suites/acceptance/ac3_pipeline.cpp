@@ -1,9 +1,54 @@
-// AC3: load, tokenize, prefill, decode, detokenize; every number of it is there, finite and positive.
+// AC3: load, tokenize, prefill, decode, detokenize; every number of it is there, finite and positive. What it shows is
+// the evidence of the run's receipt: the timed generation, and then the full logits of the same tokens.
+#include <algorithm>
+
+#include "harness/judge/receipt_evidence.h"
+#include "harness/measure/workload.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
 #include "suites/subjects/subjects.h"
 
 namespace bh::suites::acceptance {
+
+namespace {
+
+constexpr std::int64_t kProbeNs = 5'000'000;
+constexpr int kProbes = 40;
+
+harness::EvidenceFacts evidence_facts(Workbench& bench, const PipelineFacts& pipeline) {
+  harness::EvidenceFacts facts;
+  facts.requested_device = bench.device();
+  if (bench.mock_run()) return facts;
+  facts.device = engine::find_device(bench.device()).name;
+  facts.model = bench.model().get();
+  facts.model_sha256 = bench.model_sha256();
+  if (facts.device != "cpu" || !harness::why_not_measured().empty()) return facts;
+  const auto n_past = static_cast<double>(pipeline.prompt_ids.size() + pipeline.generation.ids.size() / 2);
+  facts.bytes_per_token =
+      harness::weight_bytes_per_token(*facts.model) + harness::cache_bytes_per_token(facts.model->config, n_past);
+  harness::BandwidthProbe probe(static_cast<std::uint64_t>(*facts.bytes_per_token),
+                                static_cast<int>(bench.options().integer_or("threads", 0)));
+  // The best of many short ones: what decoding is held against must not be slow because something else ran.
+  facts.read_bytes_per_second = 0;
+  for (int i = 0; i < kProbes; ++i) {
+    facts.read_bytes_per_second = std::max(*facts.read_bytes_per_second, probe.sample(kProbeNs, bench.clock()));
+  }
+  return facts;
+}
+
+void add_violations(harness::Result& result, Workbench& bench, const harness::SubjectInfo& info) {
+  if (info.mock) {
+    result.violations.push_back({"mock", "", "", "the subject of this run is a mock: nothing of it is real"});
+  }
+  for (const engine::KernelCount& kernel : info.kernels) {
+    if (kernel.name.size() > 7 && kernel.name.compare(kernel.name.size() - 7, 7, ".scalar") == 0) {
+      const std::string device(engine::find_device(bench.device()).name);
+      result.violations.push_back({"fallback_kernel", device, "", kernel.name + " ran"});
+    }
+  }
+}
+
+}  // namespace
 
 harness::Result check_pipeline(Workbench& bench) {
   const harness::SubjectRow& row = find_subject(bench.subjects(), bench.mock_run() ? "mock" : "engine");
@@ -18,14 +63,16 @@ harness::Result check_pipeline(Workbench& bench) {
   const harness::SubjectInfo info = subject->describe();
   result.details["compute_path"] = compute_path(info);
   result.details["backend"] = info.backend;
-  if (info.mock) {
-    result.violations.push_back({"mock", "", "", "the subject of this run is a mock: nothing of it is real"});
+  add_violations(result, bench, info);
+  const harness::TimedRun run{facts.prompt_ids, facts.generation.ids, facts.generation.prefill_ns,
+                              facts.generation.decode_ns, info.kernels};
+  auto evidence = harness::gather_evidence(*subject, run, evidence_facts(bench, facts));
+  add(result, "first_choice_share", evidence.agree_share);
+  if (!info.mock && evidence.agree_share < 1) {
+    result.verdict = harness::Verdict::failed;
+    result.reason = "the tokens decoded one by one are not those that the logits of all positions at once put first";
   }
-  for (const engine::KernelCount& kernel : info.kernels) {
-    if (kernel.name.size() > 7 && kernel.name.compare(kernel.name.size() - 7, 7, ".scalar") == 0) {
-      result.violations.push_back({"fallback_kernel", bench.device(), "", kernel.name + " ran"});
-    }
-  }
+  bench.receipt_note = std::move(evidence.note);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "harness/core/receipt.h"
 #include "harness/judge/judge.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
@@ -131,6 +132,7 @@ class AcceptanceSuite final : public harness::Suite {
  private:
   Result result_of(const std::string& id);
   json::array criteria_table(const Report& report) const;
+  json::object receipt_note() const;
 
   Workbench bench_;
   std::map<std::string, Result> results_;  ///< by case id, of cases that did not throw
@@ -169,6 +171,22 @@ void AcceptanceSuite::describe(Report& report) {
   report.notes["profile_summary"] = bench_.profile().summary;
   report.notes["criteria_source"] = bench_.criteria().source();
   report.notes["criteria"] = criteria_table(report);
+  if (bench_.receipt_note) report.notes[harness::kReceiptNote] = receipt_note();
+}
+
+/// With what AC7 found about the recorded reference.
+json::object AcceptanceSuite::receipt_note() const {
+  json::object note = *bench_.receipt_note;
+  const auto metric = [&](const char* id, const char* name) -> json::value {
+    const auto result = results_.find(id);
+    const harness::Metric* found = result == results_.end() ? nullptr : result->second.find_metric(name);
+    return found == nullptr || !found->value ? json::value(nullptr) : json::value(*found->value);
+  };
+  json::object& parity = note["parity"].as_object();
+  parity["cosine_similarity"] = metric("acceptance/ac7/one-answer", "min_cosine");
+  parity["exact_match_rate"] = metric("acceptance/ac7/greedy", "one_answer_equal_share");
+  if (!parity["cosine_similarity"].is_null() || !parity["exact_match_rate"].is_null()) parity["status"] = "recorded";
+  return note;
 }
 
 json::array AcceptanceSuite::criteria_table(const Report& report) const {

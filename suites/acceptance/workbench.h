@@ -69,6 +69,7 @@ class Workbench {
   std::optional<std::filesystem::path> shipped_folder() const;
 
   // --- the run
+  std::optional<json::object> receipt_note;  ///< evidence for the receipt, once ac3 has gathered it
   double elapsed_seconds() const;
   /// The result of another case of this run, run now if it has not been yet. Set by the suite.
   std::function<harness::Result(const std::string& case_id)> result_of;

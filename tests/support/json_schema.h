@@ -37,6 +37,13 @@ class JsonSchema {
     throw std::logic_error("schema: unknown type " + type);
   }
 
+  static bool speaks_of(const std::string& keyword, const json::value& value) {
+    if (keyword == "required" || keyword == "properties" || keyword == "additionalProperties") return value.is_object();
+    if (keyword == "items") return value.is_array();
+    if (keyword == "minLength" || keyword == "pattern") return value.is_string();
+    return keyword != "minimum" || value.is_number();
+  }
+
   std::string fault(const json::value& value, const json::object& schema, const std::string& at) const {
     for (const auto& member : schema) {
       const std::string keyword(member.key().data(), member.key().size());
@@ -71,6 +78,8 @@ class JsonSchema {
         if (has_type(value, text(type.as_string()))) return "";
       return at + ": is none of " + write_json_line(rule);
     }
+    // A keyword about objects says nothing of a null that the type allows, and so on.
+    if (!speaks_of(keyword, value)) return "";
     if (keyword == "minimum") return value.to_number<double>() >= rule.to_number<double>() ? "" : at + ": is too small";
     if (keyword == "minLength") {
       return value.as_string().size() >= static_cast<std::size_t>(rule.as_int64()) ? "" : at + ": is too short";
