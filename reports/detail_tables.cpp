@@ -10,13 +10,15 @@ namespace {
 
 bool is_plain(const json::value& value) { return !value.is_object() && !value.is_array(); }
 
-bool is_table(const json::value& value) {
-  if (!value.is_array() || value.get_array().size() < 2) return false;
-  return std::all_of(value.get_array().begin(), value.get_array().end(), [](const json::value& row) {
-    return row.is_object() && !row.get_object().empty() &&
-           std::all_of(row.get_object().begin(), row.get_object().end(),
-                       [](const auto& member) { return is_plain(member.value()); });
-  });
+bool is_list_of_objects(const json::value& value) {
+  return value.is_array() && !value.get_array().empty() &&
+         std::all_of(value.get_array().begin(), value.get_array().end(),
+                     [](const json::value& row) { return row.is_object(); });
+}
+
+/// The exhibits, and what crossval keeps beside "layers".
+bool is_drawn(std::string_view key) {
+  return key == "comparisons" || key == "layers" || key == "divergences" || key == "points";
 }
 
 }  // namespace
@@ -32,12 +34,12 @@ std::vector<DetailTable> find_tables(const json::object& details) {
   std::vector<DetailTable> tables;
   for (const auto& member : details) {
     const std::string title(member.key());
-    const bool exhibit = title == "comparisons" || title == "layers" || title == "divergences";
-    if (exhibit || !is_table(member.value())) continue;
+    if (is_drawn(title) || !is_list_of_objects(member.value())) continue;
     DetailTable table{title, {}, {}};
     for (const json::value& row : member.value().get_array()) {
       for (const auto& cell : row.get_object()) {
         const std::string name(cell.key());
+        if (!is_plain(cell.value())) continue;
         if (std::find(table.head.begin(), table.head.end(), name) == table.head.end()) table.head.push_back(name);
       }
     }
@@ -49,7 +51,7 @@ std::vector<DetailTable> find_tables(const json::object& details) {
       }
       table.rows.push_back(std::move(cells));
     }
-    tables.push_back(std::move(table));
+    if (table.head.size() > 1) tables.push_back(std::move(table));
   }
   return tables;
 }

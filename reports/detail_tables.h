@@ -14,7 +14,8 @@ struct DetailTable {
   std::vector<std::vector<std::string>> rows;
 };
 
-/// Every member that is a list of two or more objects without further nesting, but for the exhibits, which are drawn.
+/// Every member that is a list of objects with at least two plain members, which are the columns; but for the exhibits,
+/// which are drawn.
 std::vector<DetailTable> find_tables(const json::object& details);
 
 /// Members that are plain values, one level of objects deep ("model.layers"), as name and value.

@@ -37,6 +37,18 @@ std::vector<std::vector<std::string>> run_rows(std::span<const Report> reports) 
   return rows;
 }
 
+/// The days alone where no two runs are of one day: "01-02".
+std::vector<std::string> short_run_names(std::span<const Report> reports) {
+  auto names = run_names(reports);
+  std::vector<std::string> days;
+  for (const auto& name : names) days.push_back(name.substr(5, 5));
+  auto sorted = days;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end()) return days;
+  for (auto& name : names) name.erase(0, 5);
+  return names;
+}
+
 /// First and last value and what became of it.
 std::vector<std::vector<std::string>> metric_rows(std::span<const Report> reports,
                                                   const std::vector<HistoryMetric>& metrics) {
@@ -59,7 +71,7 @@ std::vector<std::vector<std::string>> metric_rows(std::span<const Report> report
 
 std::vector<std::string> metric_head(std::span<const Report> reports) {
   std::vector<std::string> head = {"Metric", "Unit"};
-  for (auto& name : run_names(reports)) head.push_back(std::move(name));
+  for (auto& name : short_run_names(reports)) head.push_back(std::move(name));
   head.emplace_back("Change");
   return head;
 }
@@ -71,7 +83,7 @@ std::string unchanged_words(const std::vector<HistoryMetric>& metrics) {
 
 std::string history_plots(std::span<const Report> reports, const std::vector<HistoryMetric>& metrics) {
   std::vector<std::string> ticks;
-  for (const auto& name : run_names(reports)) ticks.push_back(name.substr(5, 5));
+  for (const auto& name : short_run_names(reports)) ticks.push_back(name);
   std::string out;
   for (const HistoryMetric& metric : metrics) {
     if (!metric.changed) continue;
@@ -181,13 +193,14 @@ std::string render_history_html(std::span<const Report> reports) {
   body +=
       "<h2>Verdicts</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"verdicts\">\n<table>\n"
       "<thead><tr><th scope=\"col\">Case</th>";
-  for (const auto& name : run_names(reports)) body += fmt::format("<th scope=\"col\">{}</th>", html_escaped(name));
+  for (const auto& name : short_run_names(reports))
+    body += fmt::format("<th scope=\"col\">{}</th>", html_escaped(name));
   body += "</tr></thead>\n<tbody>\n";
   for (const HistoryRow& row : verdict_history(reports)) {
     body += fmt::format("<tr><th scope=\"row\"><code>{}</code></th>", html_escaped(case_label(newest, row.case_id)));
     for (const auto& verdict : row.verdicts) {
-      body += verdict ? fmt::format("<td class=\"{}\">{} {}</td>", mood_class(mood_of(*verdict)),
-                                    verdict_glyph(*verdict), to_string(*verdict))
+      body += verdict ? fmt::format("<td class=\"{}\">{} <span class=\"spoken\">{}</span></td>",
+                                    mood_class(mood_of(*verdict)), verdict_glyph(*verdict), to_string(*verdict))
                       : std::string("<td></td>");
     }
     body += "</tr>\n";

@@ -1,6 +1,7 @@
 // report.html: one run on one page, the verdict first, plots before tables, every case with the line that repeats it.
 #include <fmt/format.h>
 
+#include "reports/detail_tables.h"
 #include "reports/findings.h"
 #include "reports/html_page.h"
 #include "reports/html_text.h"
@@ -20,9 +21,14 @@ std::string number_text(const std::optional<double>& value, int digits = 4) {
   return value ? short_number(*value, digits) : std::string();
 }
 
+std::string started_minute(const Report& report) {
+  const std::string time = report.started_at;
+  return time.size() < 16 ? time : time.substr(0, 10) + " " + time.substr(11, 5) + " UTC";
+}
+
 std::string header(const Report& report) {
   std::string out = fmt::format("<header>\n<p class=\"eyebrow\">bitharness {} · {}</p>\n", html_escaped(report.suite),
-                                html_escaped(report.started_at.substr(0, 16)));
+                                html_escaped(started_minute(report)));
   out += fmt::format("<h1 class=\"{}\">{}</h1>\n", mood_class(headline_mood(report)), headline_word(report));
   out += fmt::format("<p class=\"lede\">{} on {}{}.</p>\n", format_seconds(report.duration_ns),
                      html_escaped(describe_machine(report)), report.strict ? ", strict mode" : "");
@@ -142,19 +148,36 @@ std::string metrics_table(const Report& report, const Result& result) {
   return html_table("", {"Metric", "Value"}, rows);
 }
 
+std::string detail_tables(const Result& result) {
+  constexpr std::size_t kMostRows = 100;
+  std::string out;
+  for (DetailTable& table : find_tables(result.details)) {
+    const std::size_t rows = table.rows.size();
+    if (rows > kMostRows) table.rows.resize(kMostRows);
+    out +=
+        html_table(rows > kMostRows ? fmt::format("{}: the first {} of {}", table.title, kMostRows, rows) : table.title,
+                   table.head, table.rows);
+  }
+  return out;
+}
+
 std::string strips(const Report& report, const Result& result) {
   std::string out;
   for (const auto& metric : result.metrics) {
-    if (summarize(metric.samples).count < 3) continue;
-    const SampleSummary summary = summarize(metric.samples);
+    const double typical = summarize(metric.samples).median;
+    const ReadableUnit unit = readable_unit(metric.unit, typical);
+    std::vector<double> samples = metric.samples;
+    for (double& sample : samples) sample *= unit.factor;
+    const SampleSummary summary = summarize(samples);
+    if (summary.count < 3) continue;
     const std::string caption = fmt::format("{}: {} samples, median {} {}", metric.name, summary.count,
-                                            short_number(summary.median, 4), metric.unit);
+                                            short_number(summary.median, 4), unit.name);
     const std::string description =
         fmt::format("In the order taken, from {} to {}, standard deviation {}.", short_number(summary.min, 4),
                     short_number(summary.max, 4), short_number(summary.stddev, 3));
-    out += html_small_figure("strip-" + html_id(case_label(report, result.case_id) + "-" + metric.name), caption,
-                             description,
-                             [&](const PlotFrame& frame) { return sample_plot(frame, metric.samples, metric.unit); });
+    out +=
+        html_small_figure("strip-" + html_id(case_label(report, result.case_id) + "-" + metric.name), caption,
+                          description, [&](const PlotFrame& frame) { return sample_plot(frame, samples, unit.name); });
   }
   return out.empty() ? out : "<div class=\"strips\">\n" + out + "</div>\n";
 }
@@ -176,7 +199,7 @@ std::string case_entry(const Report& report, const Result& result) {
     out += fmt::format("<p><span class=\"chip bad\">{}</span> {} {} {}</p>\n", html_escaped(violation.type),
                        html_escaped(violation.device), html_escaped(violation.layer), html_escaped(violation.reason));
   }
-  out += metrics_table(report, result) + strips(report, result);
+  out += metrics_table(report, result) + strips(report, result) + detail_tables(result);
   if (item != nullptr && !item->repro.empty()) {
     out += fmt::format("<pre class=\"wrap\"><code>{}</code></pre>\n", html_escaped(item->repro));
   }
@@ -201,7 +224,7 @@ std::string render_html(const Report& report, const harness::WriterStyle& style)
   std::string body = header(report);
   const std::string plots =
       comparison_figure(report) + depth_figures(report) + error_figures(report) + divergence_figure(report);
-  if (!plots.empty()) body += "<h2>In pictures</h2>\n" + plots;
+  if (!plots.empty()) body += "<h2>At a glance</h2>\n" + plots;
   body += "<h2>Cases</h2>\n";
   for (const std::size_t index : worst_first(report)) body += case_entry(report, report.results[index]);
   body += environment(report);

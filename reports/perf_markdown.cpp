@@ -24,8 +24,10 @@ const json::object* object_of(const json::object& parent, std::string_view key) 
 std::string method_box(const Report& report) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& [name, value] : environment_rows(report)) rows.push_back({name, value});
-  if (const auto* method = object_of(report.notes, "method")) {
-    for (auto& row : plain_members(*method)) rows.push_back(std::move(row));
+  for (const auto& note : report.notes) {
+    const bool other_section = note.key() == "model" || note.key() == "models" || note.value().is_array();
+    if (other_section) continue;
+    for (auto& row : plain_members({{note.key(), note.value()}})) rows.push_back(std::move(row));
   }
   for (const auto& option : report.options) {
     if (option.values.empty() || option.source == harness::OptionSource::default_value) continue;
@@ -36,22 +38,36 @@ std::string method_box(const Report& report) {
   return "## Environment and method\n\n" + md_table({"", ""}, rows) + "\n";
 }
 
+/// Notes["models"] by name, or notes["model"], or what the subject says of itself.
 std::string model_information(const Report& report) {
-  const json::object* model = object_of(report.notes, "model");
-  const auto rows = plain_members(model != nullptr ? *model : report.subject);
-  return rows.empty() ? std::string() : "## Model information\n\n" + md_table({"", ""}, rows) + "\n";
+  std::string out;
+  if (const auto* models = object_of(report.notes, "models")) {
+    for (const auto& model : *models) {
+      if (!model.value().is_object()) continue;
+      out += fmt::format("### {}\n\n{}\n", md_escaped(std::string_view(model.key())),
+                         md_table({"", ""}, plain_members(model.value().get_object())));
+    }
+  } else {
+    const auto* model = object_of(report.notes, "model");
+    const auto rows = plain_members(model != nullptr ? *model : report.subject);
+    if (!rows.empty()) out += md_table({"", ""}, rows) + "\n";
+  }
+  return out.empty() ? out : "## Model information\n\n" + out;
 }
 
 std::string measured(const Report& report, const Result& result) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& metric : result.metrics) {
-    const std::string name = metric.name + (metric.unit.empty() ? "" : ", " + metric.unit);
-    const SampleSummary s = summarize(metric.samples);
+    const ReadableUnit unit = readable_unit(metric.unit, summarize(metric.samples).median);
+    std::vector<double> samples = metric.samples;
+    for (double& sample : samples) sample *= unit.factor;
+    const SampleSummary s = summarize(samples);
     if (s.count == 0) {
-      rows.push_back({name, metric.value ? short_number(*metric.value, 6) : format_metric(metric), "", "", "", ""});
+      rows.push_back({metric.name, format_metric(metric), "", "", "", ""});
     } else {
-      rows.push_back({name, short_number(s.median, 5), short_number(s.p95, 5), short_number(s.min, 5),
-                      short_number(s.max, 5), short_number(s.stddev, 3)});
+      rows.push_back({metric.name + (unit.name.empty() ? "" : ", " + unit.name), short_number(s.median, 5),
+                      short_number(s.p95, 5), short_number(s.min, 5), short_number(s.max, 5),
+                      short_number(s.stddev, 3)});
     }
   }
   std::string out =

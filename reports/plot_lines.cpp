@@ -106,6 +106,7 @@ void draw_end_labels(Svg& svg, const LineLayout& layout, const Scale& y, const s
 
 void draw_legend(Svg& svg, const std::vector<Series>& series, double width, double top) {
   for (std::size_t i = 0; i < series.size(); ++i) {
+    if (series[i].label.empty()) continue;
     const double at = top + static_cast<double>(i) * 17;
     svg.line(8, at, 26, at, fmt::format("line s{}", i));
     svg.text(32, at + 4, fitted(series[i].label, width - 40), "label");
@@ -124,9 +125,11 @@ std::string line_plot(const PlotFrame& frame, const Axes& axes, const std::vecto
   double label_width = 0;
   for (const Series& line : series) label_width = std::max(label_width, text_width(line.label));
   const std::vector<double> values = distinct_x(series);
-  const double right = narrow ? frame.width - 6 : frame.width - std::min(label_width + 18, 220.0);
+  const double right = narrow ? frame.width - 6 : frame.width - std::clamp(label_width + 18, 24.0, 220.0);
   const LineLayout layout{48, right, 30, narrow ? 210.0 : 270.0, values.front(), values.back()};
-  const double legend = narrow ? 52 + 17 * static_cast<double>(series.size()) : 44;
+  const bool named = label_width > 0;
+  const double legend =
+      (axes.x_label.empty() ? 26 : 44) + (narrow && named ? 8 + 17 * static_cast<double>(series.size()) : 0);
   Svg svg(frame.width, layout.bottom + legend, frame.id, frame.title, frame.description);
   const Range range = y_range(axes, series);
   const Scale y = Scale::linear(range.low, range.high, 5).onto(layout.bottom, layout.top);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "engine/base/json.h"
@@ -21,10 +22,27 @@ std::string format_seconds(std::int64_t nanoseconds) {
   return seconds < 100 ? fmt::format("{:.2f} s", seconds) : fmt::format("{:.0f} s", seconds);
 }
 
+ReadableUnit readable_unit(std::string_view unit, double typical) {
+  const double size = std::abs(typical);
+  if (unit == "ns") {
+    if (size >= 1e9) return {1e-9, "s"};
+    return size >= 1e6 ? ReadableUnit{1e-6, "ms"} : size >= 1e3 ? ReadableUnit{1e-3, "us"} : ReadableUnit{1, "ns"};
+  }
+  if (unit == "bytes") {
+    if (size >= 0x1p30) return {0x1p-30, "GiB"};
+    return size >= 0x1p20   ? ReadableUnit{0x1p-20, "MiB"}
+           : size >= 0x1p10 ? ReadableUnit{0x1p-10, "KiB"}
+                            : ReadableUnit{1, "bytes"};
+  }
+  if ((unit == "bytes/s" || unit == "B/s") && size >= 1e6) return {1e-9, "GB/s"};
+  return {1, std::string(unit)};
+}
+
 std::string format_metric(const harness::Metric& metric) {
   if (!metric.value) return fmt::format("n/a{}", metric.note.empty() ? "" : " (" + metric.note + ")");
-  if (metric.unit == "ns") return format_seconds(static_cast<std::int64_t>(*metric.value));
-  return fmt::format("{:.6g}{}{}", *metric.value, metric.unit.empty() ? "" : " ", metric.unit);
+  const ReadableUnit unit = readable_unit(metric.unit, *metric.value);
+  return fmt::format("{:.{}g}{}{}", *metric.value * unit.factor, unit.factor == 1 ? 6 : 4, unit.name.empty() ? "" : " ",
+                     unit.name);
 }
 
 std::string headline(const Report& report) {

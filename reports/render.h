@@ -30,7 +30,13 @@ std::string render_history_html(std::span<const harness::Report> reports);
 
 inline constexpr std::size_t kSummaryBytes = 60'000;
 
-std::string format_seconds(std::int64_t nanoseconds);       ///< "1.24 s"
+std::string format_seconds(std::int64_t nanoseconds);  ///< "1.24 s"
+/// What people read a unit in at this size: 3e9 bytes as 2.79 GiB, ns as ms. Value times factor is in `name`.
+struct ReadableUnit {
+  double factor = 1;
+  std::string name;
+};
+ReadableUnit readable_unit(std::string_view unit, double typical);
 std::string format_metric(const harness::Metric& metric);   ///< "12.5 tok/s", or "n/a" and why
 std::string headline(const harness::Report& report);        ///< "PASSED", "FAILED", "INCONCLUSIVE", ...
 std::string count_verdicts(const harness::Report& report);  ///< "9 passed, 1 skipped"

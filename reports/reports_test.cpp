@@ -139,7 +139,10 @@ TEST_CASE("numbers read as people write them") {
   CHECK(format_seconds(5'000'000) == "5.0 ms");
   CHECK(format_metric({"x", "tok/s", 12.5, {}, ""}) == "12.5 tok/s");
   CHECK(format_metric({"x", "", std::nullopt, {}, "no file"}) == "n/a (no file)");
-  CHECK(format_metric({"x", "ns", 2e9, {}, ""}) == "2.00 s");
+  CHECK(format_metric({"x", "ns", 2e9, {}, ""}) == "2 s");
+  CHECK(format_metric({"x", "ns", 4.2e7, {}, ""}) == "42 ms");
+  CHECK(format_metric({"x", "bytes", 3.0 * (1 << 30), {}, ""}) == "3 GiB");
+  CHECK(format_metric({"x", "bytes", 12, {}, ""}) == "12 bytes");
 }
 
 TEST_CASE("run.json and the verdicts validate against their schemas, which refuse what is not theirs") {
