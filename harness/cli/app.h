@@ -28,6 +28,7 @@ struct CommandContext {
   std::ostream& err;  ///< progress and logs
   const Clock& clock;
   std::function<bool()> cancelled;  ///< a signal has asked the run to end
+  const std::function<const char*(const char* name)>& getenv;
 };
 
 /// A row of the list of commands (harness/cli/commands.cpp).
@@ -55,7 +56,8 @@ struct World {
   std::function<const char*(const char* name)> getenv;
   Clock clock;
   bool out_is_terminal = false;
-  bool own_process = false;  ///< may watch signals and end the process when one comes
+  bool own_process = false;              ///< may watch signals and end the process when one comes
+  std::function<bool()> cancelled = {};  ///< of a run inside another one, which watches the signals
 };
 
 }  // namespace bh::harness

@@ -33,8 +33,9 @@ std::string read_stream(std::istream& in, std::string_view what) {
 
 std::span<const CommandRow> commands() noexcept {
   static const std::array kCommands = {
-      kRunCommand,  kTokenizeCommand, kInspectCommand, kPerplexityCommand, kSynthCommand,       kKeygenCommand,
-      kSignCommand, kVerifyCommand,   kReportCommand,  kDevicesCommand,    kCompletionsCommand,
+      kRunCommand,     kTokenizeCommand, kInspectCommand,     kPerplexityCommand, kSynthCommand,
+      kKeygenCommand,  kSignCommand,     kVerifyCommand,      kSignoffCommand,    kReportCommand,
+      kDevicesCommand, kDoctorCommand,   kCompletionsCommand,
   };
   return kCommands;
 }

@@ -18,6 +18,8 @@ extern const CommandRow kSynthCommand;
 extern const CommandRow kKeygenCommand;
 extern const CommandRow kSignCommand;
 extern const CommandRow kVerifyCommand;
+extern const CommandRow kSignoffCommand;
+extern const CommandRow kDoctorCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kReportCommand;
 extern const CommandRow kCompletionsCommand;

@@ -37,7 +37,7 @@ int run_command(const App& app, const CommandRow& row, const Options& options, W
     });
     cancelled = [&watcher] { return watcher->cancelled(); };
   }
-  CommandContext context{app, options, world.in, world.out, world.err, world.clock, cancelled};
+  CommandContext context{app, options, world.in, world.out, world.err, world.clock, cancelled, world.getenv};
   const int code = row.run(context);
   return watcher && watcher->cancelled() ? kSignalBase + watcher->signal() : code;
 }

@@ -132,8 +132,9 @@ int SuiteRun::run() {
   if (world_.own_process) {
     watcher_ = std::make_unique<SignalWatcher>(std::chrono::milliseconds(0), [this](int signal) { on_signal(signal); });
   }
-  const SuiteContext context{&options_, app_.subjects, world_.clock, [this](std::string_view line) { progress(line); },
-                             [this] { return watcher_ && watcher_->cancelled(); }};
+  const SuiteContext context{
+      &options_, app_.subjects, world_.clock, [this](std::string_view line) { progress(line); },
+      [this] { return (watcher_ && watcher_->cancelled()) || (world_.cancelled && world_.cancelled()); }};
   if (options_.has("sign")) {
     if (!options_.has("output")) fail(ErrorKind::usage, "--sign signs what is in the run directory: add -o DIR");
     key_ = SigningKey::read_private(options_.text("sign"));
