@@ -159,7 +159,7 @@ TEST_CASE("PERF_COMPARISON.md has its tables, the raw record and the record's ha
   const std::string text =
       render_perf_markdown(test::made_perf_report(), {.colour = false, .verbose = false, .record_sha256 = "abc123"});
   for (const char* part :
-       {"# Performance comparison: FAILED", "## Environment and method", "## Model information",
+       {"# Performance comparison: FAILED", "## Overview", "## Environment and method", "## Model information",
         "| Metric | Median | P95 | Min | Max | StdDev |", "| Check | Status | Value | Threshold | Details |",
         "### Against the reference", "### Against the baseline", "(SHA-256 `abc123`)",
         "\"schema\": \"bitharness.run/1\"", "| needs 200 samples |"}) {

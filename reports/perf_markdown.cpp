@@ -1,6 +1,8 @@
 // PERF_COMPARISON.md: what was measured, how, on what, and against what.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/core/report_json.h"
 #include "reports/detail_tables.h"
 #include "reports/findings.h"
@@ -53,6 +55,32 @@ std::string model_information(const Report& report) {
     if (!rows.empty()) out += md_table({"", ""}, rows) + "\n";
   }
   return out.empty() ? out : "## Model information\n\n" + out;
+}
+
+/// One line per case that has a speed, as users of llama-bench know it; formats stand below each other.
+std::string overview(const Report& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Result& result : report.results) {
+    const auto* item = report.find_case(result.case_id);
+    const auto speed = std::find_if(result.metrics.begin(), result.metrics.end(),
+                                    [](const auto& metric) { return metric.unit == "tok/s" && metric.value; });
+    if (speed == result.metrics.end() || item == nullptr) continue;
+    const auto param = [&](std::string_view name) {
+      const json::value* value = find(item->params, name);
+      return value == nullptr ? std::string() : plain_text(*value);
+    };
+    const auto* fraction = result.find_metric("bandwidth_fraction");
+    const std::string deviation = short_number(summarize(speed->samples).stddev, 2);
+    rows.push_back({param("model"), param("rival"), param("threads"),
+                    param("label").empty() ? case_label(report, result.case_id) : param("label"), speed->name,
+                    fmt::format("{} \xc2\xb1 {}", short_number(*speed->value, 4), deviation),
+                    fraction == nullptr || !fraction->value ? std::string() : short_number(*fraction->value, 3),
+                    std::string(to_string(result.verdict))});
+  }
+  if (rows.empty()) return "";
+  return "## Overview\n\n" +
+         md_table({"Model", "Beside", "Threads", "Test", "Metric", "tok/s", "Bandwidth fraction", "Verdict"}, rows) +
+         "\n";
 }
 
 std::string measured(const Report& report, const Result& result) {
@@ -113,7 +141,8 @@ std::string validation(const Report& report) {
 }  // namespace
 
 std::string render_perf_markdown(const Report& report, const harness::WriterStyle& style) {
-  std::string out = md_intro(report, "Performance comparison") + method_box(report) + model_information(report);
+  std::string out =
+      md_intro(report, "Performance comparison") + overview(report) + method_box(report) + model_information(report);
   for (const DetailTable& table : find_tables(report.notes)) {
     out += fmt::format("## {}\n\n{}\n", md_escaped(table.title), md_table(table.head, table.rows));
   }

@@ -25,12 +25,14 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("every writer names every case, and none has the name of another") {
+TEST_CASE("every writer but the receipt's names every case, and no two write one file") {
   const Report report = report_with_every_verdict();
   std::vector<std::string_view> files;
   for (const Writer& writer : writers()) {
     const std::string text = writer.render(report, {});
-    for (const Result& result : report.results) CHECK_THAT(text, Contains(result.case_id));
+    if (writer.name != "receipt") {
+      for (const Result& result : report.results) CHECK_THAT(text, Contains(result.case_id));
+    }
     CHECK(std::find(files.begin(), files.end(), writer.file_name) == files.end());
     files.push_back(writer.file_name);
   }

@@ -38,7 +38,7 @@ constexpr std::array kRows = {
               .kind = OptionKind::choice,
               .value_name = "NAME",
               .help = "only this document; without -o it goes to stdout",
-              .choices = "console|html|json|junit|markdown|summary|verdicts"},
+              .choices = "console|html|json|junit|markdown|receipt|summary|verdicts"},
     OptionRow{.name = "check", .help = "write nothing; exit 1 if a document beside the record is not what it gives"},
     OptionRow{.name = "anonymous", .help = "leave out host name and folders, in the record too; needs -o"},
 };
@@ -80,7 +80,7 @@ std::vector<Document> documents_of(CommandContext& context, const Run& run) {
     documents.erase(std::remove_if(documents.begin(), documents.end(),
                                    [&](const Document& document) { return document.writer != format; }),
                     documents.end());
-    if (documents.empty()) fail(ErrorKind::usage, "--format {} has no file; leave -o and --check away", format);
+    if (documents.empty()) fail(ErrorKind::usage, "{} gives no document of --format {}", run.path, format);
   }
   return documents;
 }
