@@ -116,6 +116,7 @@ TEST_CASE("each suite's run decides its stage; without evidence no stage passes"
   CHECK(signoff({{"parity", "case = skipped"}}).verdict("parity") == "inconclusive");
   CHECK(signoff({{"parity", "case = warned"}}).verdict("parity") == "warned");
   CHECK(signoff({{"parity", "case = mock"}}).verdict("parity") == "failed");
+  CHECK(signoff({{"parity", "filter = fake"}}).verdict("parity") == "inconclusive");  // a part is not the whole
   const Signed setup = signoff({{"crossval", "case = setup"}});
   CHECK(setup.verdict("crossval") == "errored");
   CHECK(setup.code == 4);

@@ -63,7 +63,7 @@ fs::path existing(fs::path path) {
 }
 
 Check disk(const fs::path& output) {
-  const fs::path folder = existing(output);
+  const fs::path folder = existing(output).lexically_normal();
   std::error_code error;
   const auto space = fs::space(folder, error);
   if (error || ::access(folder.c_str(), W_OK) != 0) {

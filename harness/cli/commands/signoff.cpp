@@ -250,17 +250,18 @@ class SignoffRun {
     const json::value* mock = find(report.subject, "mock");
     if (mock != nullptr && mock->is_bool() && mock->get_bool()) {
       lower(stage, Verdict::failed, code_of(ExitCode::failed), "a mock ran: nothing of it is real");
-    } else if (stage.name == "perf" && !held_against_something(report)) {
+    } else if (stage.name == "perf" && !given(report, "baseline") && !given(report, "against")) {
       inconclusive(stage, "it was held against nothing: name --baseline or --against");
+    } else if (given(report, "filter")) {
+      inconclusive(stage, "only a part of it ran (--filter)");
     } else if (warned) {
       lower(stage, Verdict::warned, 0, "some cases only warn");
     }
   }
 
-  static bool held_against_something(const Report& report) {
-    return std::any_of(report.options.begin(), report.options.end(), [](const OptionValue& option) {
-      return (option.name == "baseline" || option.name == "against") && !option.values.empty();
-    });
+  static bool given(const Report& report, std::string_view name) {
+    return std::any_of(report.options.begin(), report.options.end(),
+                       [&](const OptionValue& option) { return option.name == name && !option.values.empty(); });
   }
 
   void check_documents(Stage& stage) {
