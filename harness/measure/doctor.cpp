@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+constexpr std::uint64_t kLeastDisk = std::uint64_t{16} << 20;
 
 std::string first_line(const char* path) {
   std::ifstream file(path);
@@ -66,8 +67,12 @@ Check disk(const fs::path& output) {
   const fs::path folder = existing(output).lexically_normal();
   std::error_code error;
   const auto space = fs::space(folder, error);
-  if (error || ::access(folder.c_str(), W_OK) != 0) {
-    return {"disk", Verdict::failed, fmt::format("cannot write into {}; choose another folder (-o)", folder.string())};
+  if (error || ::access(folder.c_str(), W_OK) != 0 || space.available < kLeastDisk) {
+    return {"disk", Verdict::failed,
+            fmt::format("cannot write a run into {}: {}; choose another folder (-o)", folder.string(),
+                        error                          ? error.message()
+                        : space.available < kLeastDisk ? "there is no room"
+                                                       : "it is not yours to write")};
   }
   const std::string message = fmt::format("{:.1f} GiB free in {}", gib(space.available), folder.string());
   if (space.available < kGiB) return {"disk", Verdict::warned, message + ": made models need up to a GiB"};
