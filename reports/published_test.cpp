@@ -26,7 +26,7 @@ std::string read(const fs::path& path) {
 
 TEST_CASE("published reports are what their records give, whole and anonymous") {
   int runs = 0;
-  for (const auto& folder : fs::directory_iterator(fs::path(BH_SOURCE_DIR) / "reports/published")) {
+  for (const auto& folder : fs::directory_iterator(fs::path(bh::test::kSourceDir) / "reports/published")) {
     if (!folder.is_directory()) continue;
     const std::string record = read(folder.path() / kRecordFile);
     CAPTURE(folder.path().string());

@@ -81,7 +81,7 @@ TEST_CASE("every emitted document is valid, and no object of it may gain, lose o
 
 TEST_CASE("every schema forbids what it does not name") {
   int schemas = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(BH_SOURCE_DIR) + "/reports/schema")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(bh::test::kSourceDir) + "/reports/schema")) {
     CAPTURE(entry.path().string());
     const json::value schema = read_json_file(entry.path().string());
     const bool refers = find(schema.as_object(), "$ref") != nullptr;

@@ -14,6 +14,7 @@
 #include "harness/io/sha256.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 
 using namespace bh::engine;
 
@@ -36,7 +37,7 @@ std::vector<TokenId> draw_tokens(std::size_t count, std::int32_t n_vocab) {
 }
 
 std::string committed_hash(const std::string& name) {
-  const auto path = std::filesystem::path(BH_SOURCE_DIR) / "tests" / "golden" / "one_answer.json";
+  const auto path = std::filesystem::path(bh::test::kSourceDir) / "tests" / "golden" / "one_answer.json";
   return bh::get_string(bh::read_json_file(path.string()).as_object(), name, path.string());
 }
 

@@ -8,6 +8,7 @@
 #include "engine/model/pre_tokenizer.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 #include "tests/support/vocabularies.h"
 
 using namespace bh::engine;
@@ -47,7 +48,8 @@ void encodes_a_megabyte(const Tokenizer& tokenizer) {
 TEST_CASE("the shipped model's token ids are those of Hugging Face's tokenizer") {
   const Tokenizer tokenizer = Tokenizer::from_hf_folder(bh::test::shipped_model() / "bf16");
   REQUIRE(tokenizer.warnings().empty());
-  const bh::json::value document = bh::read_json_file(std::string(BH_SOURCE_DIR) + "/tests/data/kjv-3m-token-ids.json");
+  const bh::json::value document =
+      bh::read_json_file(std::string(bh::test::kSourceDir) + "/tests/data/kjv-3m-token-ids.json");
   std::size_t count = 0;
   for (const bh::json::value& row : document.at("vectors").as_array()) {
     const std::string text = bh::get_string(row.as_object(), "text", "vectors");

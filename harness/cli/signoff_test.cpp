@@ -108,7 +108,7 @@ TEST_CASE("each suite's run decides its stage; without evidence no stage passes"
     CHECK(all.verdict(name) == "passed");
   CHECK(all.verdict("receipts") == "inconclusive");  // fakes leave none
   CHECK(all.document.at("stages").as_array().size() == 8);
-  const test::JsonSchema schema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/signoff.schema.json"));
+  const test::JsonSchema schema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/signoff.schema.json"));
   CHECK(schema.fault(all.document).empty());
 
   CHECK(signoff({}).verdict("perf") == "inconclusive");  // held against nothing

@@ -3,13 +3,14 @@
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 using namespace bh;
 using namespace bh::harness;
 
 namespace {
 
-json::value scipy_vectors() { return read_json_file(BH_SOURCE_DIR "/tests/data/statistics.json"); }
+json::value scipy_vectors() { return read_json_file(std::string(test::kSourceDir) + "/tests/data/statistics.json"); }
 
 double number(const json::value& value) { return value.to_number<double>(); }
 

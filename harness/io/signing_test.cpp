@@ -8,6 +8,7 @@
 #include "harness/io/dsse.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
+#include "tests/support/paths.h"
 
 using namespace bh;
 using namespace bh::harness;
@@ -137,7 +138,8 @@ TEST_CASE("an envelope comes back as it was sealed; no byte of its text can chan
   REQUIRE(read.signatures.size() == 1);
   CHECK(read.signatures[0].key_id == key.id());
   CHECK(key.verify(pre_authentication_encoding(read.payload_type, read.payload), read.signatures[0].bytes));
-  const test::JsonSchema schema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/envelope.schema.json"));
+  const test::JsonSchema schema(
+      read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/envelope.schema.json"));
   CHECK(schema.fault(parse_json(text, "x")).empty());
   json::value extra = parse_json(text, "x");
   extra.as_object()["also"] = 1;

@@ -10,6 +10,7 @@
 #include "harness/io/sha256.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
+#include "tests/support/paths.h"
 #include "tests/support/receipts.h"
 #include "tests/support/temp_folder.h"
 
@@ -79,7 +80,8 @@ TEST_CASE("the signed statement is an in-toto test result about four files") {
   const SignedRun run;
   const Envelope envelope = read_envelope(read(run.folder / "receipt.dsse.json"), "envelope");
   json::value statement = parse_json(envelope.payload, "statement");
-  const test::JsonSchema schema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/statement.schema.json"));
+  const test::JsonSchema schema(
+      read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/statement.schema.json"));
   CHECK(schema.fault(statement).empty());
   CHECK(statement.at("subject").as_array().size() == 4);
   CHECK(statement.at("predicate").at("result") == "PASSED");

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
+#include "tests/support/paths.h"
 #include "tests/support/receipts.h"
 
 using namespace bh;
@@ -108,7 +109,8 @@ TEST_CASE("a receipt that holds anything at all is judged, never believed and ne
 }
 
 TEST_CASE("a receipt validates against its schema, which refuses what is not its own") {
-  const test::JsonSchema schema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/receipt.schema.json"));
+  const test::JsonSchema schema(
+      read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/receipt.schema.json"));
   json::value receipt = sound_receipt();
   CHECK(schema.fault(receipt).empty());
   receipt.as_object()["model_info"] = nullptr;

@@ -38,7 +38,7 @@ json::value waiver_file(const std::string& expires) {
 }
 
 std::string fault(const std::string& name, const json::value& document) {
-  return test::JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/" + name + ".schema.json"))
+  return test::JsonSchema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/" + name + ".schema.json"))
       .fault(document);
 }
 

@@ -9,6 +9,7 @@
 #include "tests/cli/process.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -133,7 +134,7 @@ TEST_CASE("a model that is not the one its hash names fails, a model that is non
 
 TEST_CASE("thresholds come from the criteria file, and the report says from which") {
   const TempFolder folder;
-  std::string criteria = read(fs::path(BH_SOURCE_DIR) / "suites/acceptance/criteria.json");
+  std::string criteria = read(fs::path(bh::test::kSourceDir) / "suites/acceptance/criteria.json");
   const std::string bound = "\"ac5/hard-strings\": {\"strings\": {\"min\": 40}";
   REQUIRE(criteria.find(bound) != std::string::npos);
   criteria.replace(criteria.find(bound), bound.size(), "\"ac5/hard-strings\": {\"strings\": {\"min\": 4000}");

@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "harness/core/text.h"
+#include "tests/support/paths.h"
 
 namespace bh::test {
 
@@ -47,7 +48,7 @@ void close_once(int& fd) {
     const rlimit limit{start.largest_file, start.largest_file};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
-  ::execve(BH_BINARY, argv, environment);
+  ::execve(bh::test::kBinary, argv, environment);
   ::_exit(127);
 }
 

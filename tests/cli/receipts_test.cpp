@@ -10,6 +10,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
 #include "tests/support/json_schema.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -32,7 +33,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 }
 
 JsonSchema schema(const std::string& name) {
-  return JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/" + name + ".schema.json"));
+  return JsonSchema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/" + name + ".schema.json"));
 }
 
 /// Keys and a signed run of the shipped model.
@@ -65,7 +66,7 @@ TEST_CASE("keygen makes a private key for its owner alone and never overwrites o
 
 TEST_CASE("a signed run verifies with key, model, binary and replay; what was not asked is said") {
   const Signed run;
-  const Finished full = bitharness({"verify", run.dir, "--key", run.pub, "--binary", BH_BINARY, "--model",
+  const Finished full = bitharness({"verify", run.dir, "--key", run.pub, "--binary", bh::test::kBinary, "--model",
                                     (shipped_model() / "kjv-3m-i2_s.gguf").string(), "--replay"});
   CAPTURE(full.out, full.err);
   CHECK(full.code == 0);

@@ -112,7 +112,7 @@ TEST_CASE("an anonymous record names no host and no folder, and its documents ar
     CAPTURE(name);
     CHECK_THAT(read(run / name), Contains(folder.path().string()));
     CHECK_THAT(read(published / name), !Contains(folder.path().string()));
-    CHECK_THAT(read(published / name), !Contains(BH_SOURCE_DIR));
+    CHECK_THAT(read(published / name), !Contains(bh::test::kSourceDir));
   }
   CHECK(parse_json(read(published / "run.json"), "run.json").at("environment").at("host_name") == "");
 }
@@ -150,8 +150,8 @@ TEST_CASE("JUnit is well-formed and of the form CI systems read, whatever a mode
     std::cerr << "skipped: no xmllint here (apt-get install libxml2-utils)\n";
     return;
   }
-  const std::string xmllint =
-      "xmllint --noout --nonet --schema '" BH_SOURCE_DIR "/tests/data/junit.xsd' '" + junit.string() + "' 2>/dev/null";
+  const std::string xmllint = "xmllint --noout --nonet --schema '" + std::string(bh::test::kSourceDir) +
+                              "/tests/data/junit.xsd' '" + junit.string() + "' 2>/dev/null";
   CHECK(std::system(xmllint.c_str()) == 0);
   std::string broken = read(junit);
   broken.insert(broken.find("<testcase"), "<testcase/>");

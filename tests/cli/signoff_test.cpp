@@ -27,7 +27,7 @@ TEST_CASE("signoff leaves a verdict and evidence per stage, signs receipts, and 
   CAPTURE(run.out, run.err);
   CHECK(run.code != 0);
   const json::value document = read_json_file(out + "/signoff.json");
-  CHECK(JsonSchema(read_json_file(std::string(BH_SOURCE_DIR) + "/reports/schema/signoff.schema.json"))
+  CHECK(JsonSchema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/signoff.schema.json"))
             .fault(document)
             .empty());
   CHECK(document.at("exit_code").to_number<int>() == run.code);

@@ -9,6 +9,7 @@
 
 #include "tests/fuzz/targets.h"
 #include "tests/support/catch.h"
+#include "tests/support/paths.h"
 
 namespace {
 
@@ -51,7 +52,7 @@ TEST_CASE("every fuzz target keeps its promises on seeds cut off and flipped any
 }
 
 TEST_CASE("inputs that once broke a reader are refused or read") {
-  const auto folder = std::filesystem::path(BH_SOURCE_DIR) / "tests" / "fuzz" / "regressions";
+  const auto folder = std::filesystem::path(bh::test::kSourceDir) / "tests" / "fuzz" / "regressions";
   if (!std::filesystem::exists(folder)) return;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/base/json.h"
+#include "tests/support/paths.h"
 
 namespace bh::test {
 
@@ -17,7 +18,7 @@ class JsonSchema {
 
   /// One of reports/schema/. Its references to its neighbours there ("run.schema.json#/$defs/result") are followed.
   static JsonSchema named(const std::string& file) {
-    return JsonSchema(read_json_file(std::string(BH_SOURCE_DIR "/reports/schema/") + file));
+    return JsonSchema(read_json_file(std::string(kSourceDir) + "/reports/schema/" + file));
   }
 
   /// Empty if `document` is valid, else where and why not.
