@@ -38,7 +38,7 @@ function(bh_library name)
 endfunction()
 
 # bh_embed(TARGET FILE...): compiles the bytes of each file into TARGET. Its sources include "generated/TARGET.h" and call
-# bh::embedded::criteria_json() for suites/acceptance/criteria.json, a std::string_view.
+# bh::embedded::acceptance::criteria_json() for suites/acceptance/criteria.json, a std::string_view.
 function(bh_embed target)
   set(base ${PROJECT_BINARY_DIR}/generated/${target})
   set(paths "")

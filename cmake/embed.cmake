@@ -1,6 +1,8 @@
-# Run by bh_embed: writes BASE.h and BASE.cpp with the bytes of FILES, one function of namespace bh::embedded per file.
-set(header "// Made by bh_embed(${TARGET} ...).\n#pragma once\n\n#include <string_view>\n\nnamespace bh::embedded {\n")
-set(source "// Made by bh_embed(${TARGET} ...).\n#include \"generated/${TARGET}.h\"\n\nnamespace bh::embedded {\n")
+# Run by bh_embed: writes BASE.h and BASE.cpp with the bytes of FILES, one function per file, in a namespace per target:
+# several suites have a criteria.json.
+string(REGEX REPLACE "^bh_" "" scope "${TARGET}")
+set(header "// Made by bh_embed(${TARGET} ...).\n#pragma once\n\n#include <string_view>\n\nnamespace bh::embedded::${scope} {\n")
+set(source "// Made by bh_embed(${TARGET} ...).\n#include \"generated/${TARGET}.h\"\n\nnamespace bh::embedded::${scope} {\n")
 foreach(file IN LISTS FILES)
   cmake_path(GET file FILENAME name)
   string(MAKE_C_IDENTIFIER "${name}" name)
@@ -12,5 +14,5 @@ foreach(file IN LISTS FILES)
     "std::string_view ${name}() noexcept {\n"
     "  return {reinterpret_cast<const char*>(${name}_bytes), sizeof(${name}_bytes) - 1};\n}\n")
 endforeach()
-file(WRITE "${BASE}.h" "${header}}  // namespace bh::embedded\n")
-file(WRITE "${BASE}.cpp" "${source}}  // namespace bh::embedded\n")
+file(WRITE "${BASE}.h" "${header}}  // namespace bh::embedded::${scope}\n")
+file(WRITE "${BASE}.cpp" "${source}}  // namespace bh::embedded::${scope}\n")

@@ -61,7 +61,7 @@ std::vector<WeightRules> parse_weight_rules(std::string_view text, std::string_v
 }
 
 WeightRules weight_rules_for(std::string_view architecture) {
-  return choose(parse_weight_rules(embedded::weight_rules_json(), "weight_rules.json"), architecture,
+  return choose(parse_weight_rules(embedded::judge::weight_rules_json(), "weight_rules.json"), architecture,
                 "weight_rules.json");
 }
 

@@ -29,7 +29,7 @@ struct Battery {
 
 Battery read_battery() {
   const std::string what = "tokenizer_battery.json";
-  const json::value document = parse_json(embedded::tokenizer_battery_json(), what);
+  const json::value document = parse_json(embedded::acceptance::tokenizer_battery_json(), what);
   const json::object& object = document.as_object();
   Battery battery{get_string(object, "recorded_with", what),
                   get_string(object, "vocabulary_sha256", what),

@@ -25,7 +25,7 @@ std::vector<std::string> all_ids() {
   return ids;
 }
 
-Criteria built_in() { return Criteria::parse(embedded::criteria_json(), "criteria.json", "acceptance"); }
+Criteria built_in() { return Criteria::parse(embedded::acceptance::criteria_json(), "criteria.json", "acceptance"); }
 
 const std::string kHead = R"({"schema": "bitharness.criteria/1", "criteria": [{"id": "AC1", "title": "t"}],
   "prompts": ["p"], "known_models": [], "parameters": {"ac1": {"n": 2, "m": 5}}, )";

@@ -37,7 +37,7 @@ Found<T> found(const std::optional<T>& value, std::string why_not) {
 Workbench::Workbench(const harness::SuiteContext& context)
     : context_(context),
       start_ns_(context.clock.steady_ns()),
-      criteria_(Criteria::read(embedded::criteria_json(), *context.options, "acceptance")) {
+      criteria_(Criteria::read(embedded::acceptance::criteria_json(), *context.options, "acceptance")) {
   check_mock_permission(options().text("subject"), options().flag("allow-mock"), options().flag("real-model"));
   mock_run_ = options().text("subject") == "mock";
   if (!mock_run_ && options().flag("allow-mock") && options().text("model").empty() && !shipped_folder()) {
