@@ -3,6 +3,7 @@
 #include <array>
 
 #include "suites/acceptance/acceptance.h"
+#include "suites/parity/parity.h"
 
 namespace bh::suites {
 
@@ -10,6 +11,8 @@ std::span<const harness::SuiteRow> suites() noexcept {
   static const std::array kSuites = {
       harness::SuiteRow{"acceptance", "ten criteria about a model and this machine, each judged on its own evidence",
                         acceptance::option_rows(), acceptance::make},
+      harness::SuiteRow{"parity", "the same model as SafeTensors and as GGUF: what both hold, and what both compute",
+                        parity::option_rows(), parity::make},
   };
   return kSuites;
 }

@@ -85,6 +85,11 @@ void GgufWriter::add(std::string_view key, std::span<const std::int32_t> values)
   ++n_keys_;
 }
 
+void GgufWriter::add_bos_token(bool value) {
+  add("tokenizer.ggml.add_bos_token", value);
+  has_add_bos_ = true;
+}
+
 void GgufWriter::add(const Vocabulary& vocabulary) {
   const std::string prefix = "tokenizer.ggml.";
   add(prefix + "model", std::string_view(vocabulary.model));
@@ -95,14 +100,16 @@ void GgufWriter::add(const Vocabulary& vocabulary) {
   types.reserve(vocabulary.types.size());
   for (const TokenType type : vocabulary.types) types.push_back(static_cast<std::int32_t>(type));
   add(prefix + "token_type", std::span<const std::int32_t>(types));
-  if (!vocabulary.merges.empty()) add(prefix + "merges", std::span<const std::string>(vocabulary.merges));
+  // Byte-level BPE without merges is a vocabulary, too; bitnet.cpp and ours ask for the key all the same.
+  if (vocabulary.model == "gpt2" || !vocabulary.merges.empty())
+    add(prefix + "merges", std::span<const std::string>(vocabulary.merges));
   const std::pair<const char*, TokenId> ids[] = {
       {"bos_token_id", vocabulary.bos},         {"eos_token_id", vocabulary.eos},
       {"eot_token_id", vocabulary.eot},         {"eom_token_id", vocabulary.eom},
       {"unknown_token_id", vocabulary.unknown}, {"padding_token_id", vocabulary.padding}};
   for (const auto& [name, id] : ids)
     if (id != kNoToken) add(prefix + name, static_cast<std::uint32_t>(id));
-  add(prefix + "add_bos_token", vocabulary.add_bos);
+  if (!has_add_bos_) add_bos_token(vocabulary.add_bos);
   if (vocabulary.add_eos) add(prefix + "add_eos_token", true);
   if (vocabulary.model == "llama") add(prefix + "add_space_prefix", vocabulary.add_space_prefix);
   if (!vocabulary.chat_template.empty()) add("tokenizer.chat_template", std::string_view(vocabulary.chat_template));

@@ -26,7 +26,9 @@ class GgufWriter {
   void add(std::string_view key, std::span<const std::string> values);
   void add(std::string_view key, std::span<const float> values);
   void add(std::string_view key, std::span<const std::int32_t> values);
-  /// All tokenizer.ggml.* keys of a vocabulary.
+  /// tokenizer.ggml.add_bos_token, which stands before the vocabulary in published files.
+  void add_bos_token(bool value);
+  /// All tokenizer.ggml.* keys of a vocabulary that are not there yet.
   void add(const Vocabulary& vocabulary);
 
   /// `fill` is called once, at write time, with exactly the tensor's bytes (zeroed), so a large model never has to fit
@@ -47,6 +49,7 @@ class GgufWriter {
   };
   std::string keys_;  ///< serialised
   std::uint64_t n_keys_ = 0;
+  bool has_add_bos_ = false;
   std::vector<PendingTensor> tensors_;
 };
 

@@ -131,6 +131,17 @@ class Reader {
   std::string architecture_;
 };
 
+/// The number as a person would write it: 1e-05, not 9.99999974738e-06.
+double shortest(float value) { return std::stod(fmt::format("{}", value)); }
+
+json::value id_or_null(TokenId id) { return id == kNoToken ? json::value(nullptr) : json::value(id); }
+
+/// 1bitLLM's models, with SiLU, have a spelling of their own.
+const char* class_name(const Config& config) {
+  if (!config.sub_norms) return "LlamaForCausalLM";
+  return config.activation == Activation::silu ? "BitnetForCausalLM" : "BitNetForCausalLM";
+}
+
 }  // namespace
 
 HfConfig read_hf_config(const std::filesystem::path& folder) {
@@ -143,6 +154,37 @@ HfConfig read_hf_config(const std::filesystem::path& folder) {
   HfConfig result = Reader(document.get_object(), path.string()).read();
   result.config.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
   if (result.config.name.empty()) result.config.name = folder.parent_path().filename().string();
+  return result;
+}
+
+json::object to_hf_config(const Config& config, const Vocabulary& vocabulary, bool tied, HfWeights weights,
+                          LinearClass linear_class) {
+  json::object result = {{"architectures", json::array{class_name(config)}},
+                         {"model_type", config.sub_norms ? "bitnet" : "llama"},
+                         {"hidden_act", config.activation == Activation::silu ? "silu" : "relu2"},
+                         {"hidden_size", config.n_embd},
+                         {"intermediate_size", config.n_ff},
+                         {"num_hidden_layers", config.n_layer},
+                         {"num_attention_heads", config.n_head},
+                         {"num_key_value_heads", config.n_head_kv},
+                         {"max_position_embeddings", config.n_ctx},
+                         {"rms_norm_eps", shortest(config.rms_eps)},
+                         {"rope_theta", shortest(config.rope_base)},
+                         {"vocab_size", config.n_vocab},
+                         {"bos_token_id", id_or_null(vocabulary.bos)},
+                         {"eos_token_id", id_or_null(vocabulary.eos)},
+                         {"pad_token_id", id_or_null(vocabulary.padding)},
+                         {"tie_word_embeddings", tied},
+                         {"torch_dtype", "bfloat16"},
+                         {"use_cache", true}};
+  if (config.q_dim() != config.n_embd) result["head_dim"] = config.head_dim;
+  if (config.rope_factor != 1.0f) {
+    result["rope_scaling"] = json::object{{"rope_type", "linear"}, {"factor", shortest(config.rope_factor)}};
+  }
+  result["quantization_config"] =
+      json::object{{"quant_method", "bitnet"},
+                   {"linear_class", linear_class == LinearClass::autobitlinear ? "autobitlinear" : "bitlinear"},
+                   {"quantization_mode", weights == HfWeights::packed ? "offline" : "online"}};
   return result;
 }
 

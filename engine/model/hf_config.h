@@ -1,10 +1,12 @@
-// config.json of a Hugging Face folder. Neighbour: load_hf.cpp, its only user.
+// config.json of a Hugging Face folder, read and written.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 
+#include "engine/base/json.h"
 #include "engine/model/config.h"
+#include "engine/model/tokenizer.h"
 
 namespace bh::engine {
 
@@ -20,5 +22,12 @@ struct HfConfig {
 
 /// Throws Error(setup) naming the file and the key.
 HfConfig read_hf_config(const std::filesystem::path& folder);
+
+enum class HfWeights { packed, bf16 };  ///< ternary in bytes with a scale, or the float master they are rounded from
+enum class LinearClass { autobitlinear, bitlinear };  ///< weight_scale multiplies, or is the reciprocal
+
+/// What read_hf_config() reads as `config`, with the keys and values that transformers writes.
+json::object to_hf_config(const Config& config, const Vocabulary& vocabulary, bool tied, HfWeights weights,
+                          LinearClass linear_class = LinearClass::autobitlinear);
 
 }  // namespace bh::engine

@@ -3,88 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <map>
 #include <unordered_set>
 
 #include "engine/base/error.h"
-#include "engine/base/json.h"
 #include "engine/base/thread_pool.h"
 #include "engine/model/hf_config.h"
+#include "engine/model/hf_tensors.h"
 #include "engine/model/loaders.h"
-#include "engine/model/safetensors.h"
 #include "engine/model/ternary.h"
 
 namespace bh::engine {
 namespace {
-
-const WeightFormat* float_format(std::string_view dtype) {
-  if (dtype == "F32") return &weight_format(TensorType::f32);
-  if (dtype == "F16") return &weight_format(TensorType::f16);
-  if (dtype == "BF16") return &weight_format(TensorType::bf16);
-  return nullptr;
-}
-
-/// The tensors of a folder, from wherever they lie.
-class TensorSet {
- public:
-  explicit TensorSet(const std::filesystem::path& folder) : folder_(folder) {
-    std::error_code ignored;
-    if (std::filesystem::exists(folder / "model.safetensors", ignored)) {
-      add_all("model.safetensors");
-    } else if (std::filesystem::exists(folder / "model.safetensors.index.json", ignored)) {
-      add_shards();
-    } else {
-      fail(ErrorKind::setup,
-           "{} holds neither model.safetensors nor model.safetensors.index.json; other weight files (.bin, "
-           ".pt) are not read: convert them to SafeTensors",
-           folder.string());
-    }
-  }
-
-  const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
-  const std::vector<SafeTensorsFile>& files() const noexcept { return files_; }
-  const std::map<std::string, const SafeTensor*, std::less<>>& all() const noexcept { return tensors_; }
-  const SafeTensor* find(std::string_view name) const {
-    const auto found = tensors_.find(name);
-    return found == tensors_.end() ? nullptr : found->second;
-  }
-
- private:
-  const SafeTensorsFile& open(const std::string& name) {
-    paths_.push_back(folder_ / name);
-    files_.push_back(SafeTensorsFile::open(paths_.back()));
-    return files_.back();
-  }
-  void add_all(const std::string& name) {
-    for (const SafeTensor& tensor : open(name).tensors()) tensors_.emplace(tensor.name, &tensor);
-  }
-  void add_shards() {
-    const auto index_path = folder_ / "model.safetensors.index.json";
-    const std::string where = index_path.string();
-    const json::value index = read_json_file(where);
-    const json::value* map = index.is_object() ? bh::find(index.get_object(), "weight_map") : nullptr;
-    if (map == nullptr || !map->is_object()) fail(ErrorKind::setup, "{}: no object \"weight_map\"", where);
-    std::map<std::string, SafeTensorsFile> shards;
-    for (const auto& member : map->get_object()) {
-      const std::string tensor(member.key());
-      const std::string file = member.value().is_string() ? std::string(member.value().get_string()) : "";
-      if (file.empty() || std::filesystem::path(file).filename() != file || file == "..")
-        fail(ErrorKind::setup, "{}: the tensor \"{}\" has no file beside the index", where, tensor);
-      auto shard = shards.find(file);
-      if (shard == shards.end()) shard = shards.emplace(file, open(file)).first;
-      const SafeTensor* found = shard->second.find(tensor);
-      if (found == nullptr)
-        fail(ErrorKind::setup, "{}: the tensor \"{}\" is not in {}, where the index says it is", where, tensor, file);
-      tensors_.emplace(tensor, found);
-    }
-    paths_.push_back(index_path);
-  }
-
-  std::filesystem::path folder_;
-  std::vector<std::filesystem::path> paths_;
-  std::vector<SafeTensorsFile> files_;
-  std::map<std::string, const SafeTensor*, std::less<>> tensors_;
-};
 
 class HfLoader {
  public:
@@ -137,7 +66,7 @@ class HfLoader {
   std::filesystem::path folder_;
   const LoadOptions& options_;
   HfConfig config_;
-  TensorSet tensors_;
+  HfTensors tensors_;
   std::shared_ptr<ModelStorage> storage_ = std::make_shared<ModelStorage>();
   Model model_;
   std::vector<Linear> linears_;
@@ -280,8 +209,7 @@ void HfLoader::convert_linears() {
 /// See load_gguf.cpp: a tensor without a place would change the answers.
 void HfLoader::refuse_leftovers() {
   for (const auto& [name, each] : tensors_.all()) {
-    const bool constant = name.size() > 9 && name.compare(name.size() - 9, 9, ".inv_freq") == 0;  // of old checkpoints
-    if (!constant && used_.count(each->name) == 0)
+    if (!is_constant_tensor(name) && used_.count(each->name) == 0)
       fail(ErrorKind::setup,
            "{}: the tensor \"{}\" has no place in the architecture {} as it is supported here; running "
            "without it would give wrong answers",

@@ -68,6 +68,22 @@ std::vector<const Matrix*> Model::matrices() const {
   return all;
 }
 
+std::vector<Model::Norm> Model::norms() const {
+  std::vector<Norm> all;
+  const auto add = [&](std::string name, const std::vector<float>& values) {
+    if (!values.empty()) all.push_back({std::move(name), &values});
+  };
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::string blk = fmt::format("blk.{}.", i);
+    add(blk + "attn_norm.weight", layers[i].attn_norm);
+    add(blk + "attn_sub_norm.weight", layers[i].attn_sub_norm);
+    add(blk + "ffn_norm.weight", layers[i].ffn_norm);
+    add(blk + "ffn_sub_norm.weight", layers[i].ffn_sub_norm);
+  }
+  add("output_norm.weight", output_norm);
+  return all;
+}
+
 std::span<const std::byte> ModelStorage::keep_aligned(std::span<const std::byte> bytes) {
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kElementAlignment == 0) return bytes;
   AlignedBuffer<std::byte> copy(bytes.size());

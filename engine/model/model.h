@@ -59,6 +59,13 @@ struct Model {
 
   /// Every weight matrix with its name, in the order of the forward pass.
   std::vector<const Matrix*> matrices() const;
+
+  struct Norm {
+    std::string name;  ///< "blk.0.attn_norm.weight"
+    const std::vector<float>* values;
+  };
+  /// Every norm that the architecture has, in the same order.
+  std::vector<Norm> norms() const;
 };
 
 struct LoadOptions {

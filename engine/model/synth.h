@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/model/hf_config.h"
 #include "engine/model/model.h"
 
 namespace bh::engine {
@@ -42,7 +43,6 @@ std::shared_ptr<const Model> make_synth_model(const SynthOptions& options);
 /// shapes and their order of microsoft/bitnet-b1.58-2B-4T-gguf. Throws Error(usage), Error(setup).
 void write_synth_gguf(const SynthOptions& options, const std::filesystem::path& path);
 
-enum class HfWeights { packed, bf16 };  ///< ternary in bytes with a scale, or the float master they are rounded from
 /// Writes config.json, tokenizer files and model.safetensors; makes the folder where it is missing.
 void write_synth_hf(const SynthOptions& options, HfWeights weights, const std::filesystem::path& folder);
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "engine/base/float_types.h"
+#include "engine/model/ternary_values.h"
 
 namespace bh::engine {
 namespace {
@@ -16,17 +16,6 @@ AlignedBuffer<std::byte> make_buffer(std::int64_t rows, std::int64_t cols, const
     fail(ErrorKind::setup, "{}: {} x {} ternary values are no whole number of blocks of {}, which I2_S needs", name,
          rows, cols, i2_s::kBlock);
   return AlignedBuffer<std::byte>(static_cast<std::size_t>(*bytes));
-}
-
-float round_to(TensorType type, float value) {
-  switch (type) {
-    case TensorType::bf16:
-      return bf16_to_float(float_to_bf16(value));
-    case TensorType::f16:
-      return half_to_float(float_to_half(value));
-    default:
-      return value;
-  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ extern const CommandRow kRunCommand;
 extern const CommandRow kInspectCommand;
 extern const CommandRow kTokenizeCommand;
 extern const CommandRow kPerplexityCommand;
+extern const CommandRow kConvertCommand;
 extern const CommandRow kSynthCommand;
 extern const CommandRow kKeygenCommand;
 extern const CommandRow kSignCommand;
