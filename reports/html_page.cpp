@@ -23,7 +23,7 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
       "<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
-      html_escaped(title), embedded::report_css(), body);
+      html_escaped(title), embedded::reports::report_css(), body);
 }
 
 std::string html_figure(const Figure& figure) {
