@@ -43,6 +43,12 @@ void add_tokens(GgufWriter& writer, const Vocabulary& vocabulary) {
 
 }  // namespace
 
+TEST_CASE("a vocabulary of bytes alone, without merges, is written so that readers find the key") {
+  const Tokenizer tokenizer = written([](GgufWriter& writer) { writer.add(byte_bpe({})); });
+  REQUIRE(tokenizer.vocabulary().merges.empty());
+  REQUIRE(tokenizer.encode("abc", {.add_special = false, .parse_special = true}) == std::vector<TokenId>{97, 98, 99});
+}
+
 TEST_CASE("a vocabulary survives the way through a GGUF file") {
   for (Vocabulary vocabulary : {byte_bpe({{"a", "b"}, {"ab", " "}}, "gpt-2"), spm({"_", "a", "_a"})}) {
     vocabulary.padding = 2;
