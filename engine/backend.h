@@ -48,6 +48,8 @@ struct KernelCount {
 
 /// Sees an intermediate result: name ("attn_norm", "q", "attn_out", ...), layer (-1 outside), values [n_rows, dim].
 using Tap = std::function<void(std::string_view name, int layer, std::span<const float> values, std::int64_t dim)>;
+/// The same, but what it writes into `values` is what the step goes on with: so an op can be fed inputs from elsewhere.
+using Patch = std::function<void(std::string_view name, int layer, std::span<float> values, std::int64_t dim)>;
 
 /// A model loaded on a device. Not thread-safe: one step at a time. All ops of a step run in the order of forward().
 class Backend {
@@ -80,7 +82,8 @@ class Backend {
   /// After head_best(): the best of a logit row in rank order, NaN left out; valid until the next begin().
   virtual std::span<const Candidate> best(std::int64_t logit_row) = 0;
 
-  virtual void set_tap(Tap tap) = 0;  ///< an empty Tap switches tracing off
+  virtual void set_tap(Tap tap) = 0;        ///< an empty Tap switches tracing off
+  virtual void set_patch(Patch patch) = 0;  ///< called after the tap; an empty Patch switches it off
   virtual std::vector<KernelCount> kernel_counts() const = 0;
   virtual void reset_kernel_counts() noexcept = 0;
 };

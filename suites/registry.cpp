@@ -3,6 +3,7 @@
 #include <array>
 
 #include "suites/acceptance/acceptance.h"
+#include "suites/crossval/crossval.h"
 #include "suites/parity/parity.h"
 
 namespace bh::suites {
@@ -11,6 +12,8 @@ std::span<const harness::SuiteRow> suites() noexcept {
   static const std::array kSuites = {
       harness::SuiteRow{"acceptance", "ten criteria about a model and this machine, each judged on its own evidence",
                         acceptance::option_rows(), acceptance::make},
+      harness::SuiteRow{"crossval", "our engine beside a reference such as bitnet.cpp: tokens, op by op, logits, text",
+                        crossval::option_rows(), crossval::make},
       harness::SuiteRow{"parity", "the same model as SafeTensors and as GGUF: what both hold, and what both compute",
                         parity::option_rows(), parity::make},
   };

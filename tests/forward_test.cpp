@@ -172,3 +172,45 @@ TEST_CASE("head size 100 without grouping computes what its equations say") {
   options.n_ff = 1096;  // no multiple of 128
   check_against_naive(make_synth_model(options));
 }
+
+TEST_CASE("a patch feeds the ops that follow, and only those") {
+  SynthOptions options;
+  options.preset = "tiny";
+  BackendOptions backend_options;
+  backend_options.threads = 1;
+  const auto backend = find_device("cpu").load(make_synth_model(options), backend_options);
+  const auto logits = [&](std::vector<TokenId> tokens, Numerics numerics) {
+    return Session(*backend, 8, numerics).eval_all(tokens);
+  };
+  for (const Numerics numerics : {Numerics::one_answer, Numerics::reference_single}) {
+    const std::vector<float> first = logits({1, 2, 3}, numerics), second = logits({4, 5, 6}, numerics);
+    REQUIRE(first != second);
+    for (const char* point :
+         {"attn_norm", "q", "v", "k_rope", "attn_heads", "attn_sub_norm", "ffn_gate", "ffn_residual", "output_norm"}) {
+      CAPTURE(point);
+      const int layer = point == std::string("output_norm") ? -1 : 1;
+      std::vector<float> taken;
+      backend->set_tap([&](std::string_view name, int at, std::span<const float> values, std::int64_t) {
+        if (name == point && at == layer) taken.assign(values.begin(), values.end());
+      });
+      logits({4, 5, 6}, numerics);
+      backend->set_tap({});
+      REQUIRE_FALSE(taken.empty());
+      bool before = true;  // nothing computed earlier may change
+      backend->set_patch([&](std::string_view name, int at, std::span<float> values, std::int64_t) {
+        if (name != point || at != layer) return;
+        before = std::equal(values.begin(), values.end(), taken.begin());
+        std::copy(taken.begin(), taken.end(), values.begin());
+      });
+      const std::vector<float> patched = logits({1, 2, 3}, numerics);
+      CHECK_FALSE(before);
+      CHECK(patched != first);
+      // What follows a residual or the last norm depends on nothing else.
+      const bool all = point == std::string("output_norm") || point == std::string("ffn_residual");
+      CHECK((patched == second) == all);
+      backend->set_patch([](std::string_view, int, std::span<float>, std::int64_t) {});
+      CHECK(logits({1, 2, 3}, numerics) == first);
+      backend->set_patch({});
+    }
+  }
+}

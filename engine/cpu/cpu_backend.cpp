@@ -137,6 +137,20 @@ void CpuBackend::for_each_row(const Work& work) {
   pool_.run(n_rows_, [&](std::int64_t row, int) { work(row); });
 }
 
+template <class First, class Point, class Second>
+void CpuBackend::for_each_row(const First& first, const Point& point, const Second& second) {
+  if (watched()) {
+    for_each_row(first);
+    point();
+    for_each_row(second);
+    return;
+  }
+  for_each_row([&](std::int64_t row) {
+    first(row);
+    second(row);
+  });
+}
+
 void CpuBackend::embed() {
   const Matrix& table = model_->token_embd;
   for_each_row([&](std::int64_t row) {
@@ -162,19 +176,26 @@ void CpuBackend::quantize_row(std::int64_t row, const float* x, std::int64_t n) 
   count(kQuantize, 1);
 }
 
-void CpuBackend::prepare_input(const RowBuffer& x, const std::vector<float>& norm, std::int64_t n,
-                               const CpuMatrix& consumer) {
+void CpuBackend::prepare_input(RowBuffer& x, const std::vector<float>& norm, std::int64_t n, const CpuMatrix& consumer,
+                               std::string_view name, int layer) {
   const auto* dense = std::get_if<Matrix>(&consumer);
   const bool round_to_half = dense != nullptr && rounds_input_to_half(*dense);
-  const bool copy = norm.empty() && round_to_half;
-  for_each_row([&](std::int64_t row) {
-    const float* values = x.row(row);
-    if (!norm.empty()) norm_row(values, norm, n, h_.row(row));
-    if (copy) std::copy_n(values, x.stride, h_.row(row));
-    if (round_to_half) round_row_to_half(h_.row(row), n);
-    if (dense == nullptr) quantize_row(row, norm.empty() ? values : h_.row(row), n);
-  });
-  input_ = norm.empty() && !copy ? &x : &h_;
+  const bool in_place = norm.empty() && !round_to_half;
+  RowBuffer& input = in_place ? x : h_;
+  for_each_row(
+      [&](std::int64_t row) {
+        if (!norm.empty()) {
+          norm_row(x.row(row), norm, n, h_.row(row));
+        } else if (!in_place) {
+          std::copy_n(x.row(row), x.stride, h_.row(row));
+        }
+      },
+      [&] { tap(name, layer, input, n); },
+      [&](std::int64_t row) {
+        if (round_to_half) round_row_to_half(input.row(row), n);
+        if (dense == nullptr) quantize_row(row, input.row(row), n);
+      });
+  input_ = &input;
 }
 
 void CpuBackend::multiply(std::span<const Product> products) {
@@ -249,26 +270,30 @@ void CpuBackend::multiply_dense(const Matrix& matrix, std::int64_t first_row, st
 void CpuBackend::qkv(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   const Config& config = model_->config;
-  prepare_input(x_, weights.attn_norm, config.n_embd, weights.q);
-  tap("attn_norm", layer, h_, config.n_embd);
+  prepare_input(x_, weights.attn_norm, config.n_embd, weights.q, "attn_norm", layer);
   multiply(
       std::array{Product{&weights.q, &q_, false}, Product{&weights.k, &k_, false}, Product{&weights.v, &v_, false}});
   tap("q", layer, q_, config.q_dim());
   tap("k", layer, k_, config.kv_dim());
   tap("v", layer, v_, config.kv_dim());
-  for_each_row([&](std::int64_t row) { rotate_and_append(layer, row); });
-  tap("q_rope", layer, q_, config.q_dim());
-  tap("k_rope", layer, k_, config.kv_dim());
+  for_each_row([&](std::int64_t row) { rotate(row); },
+               [&] {
+                 tap("q_rope", layer, q_, config.q_dim());
+                 tap("k_rope", layer, k_, config.kv_dim());
+               },
+               [&](std::int64_t row) {
+                 const StepRow& step = rows_[static_cast<std::size_t>(row)];
+                 static_cast<CpuKvCache*>(step.cache)->append(layer, step.position, k_.row(row), v_.row(row));
+               });
 }
 
-void CpuBackend::rotate_and_append(int layer, std::int64_t row) noexcept {
+void CpuBackend::rotate(std::int64_t row) noexcept {
   const Config& config = model_->config;
   const StepRow& step = rows_[static_cast<std::size_t>(row)];
-  auto& cache = *static_cast<CpuKvCache*>(step.cache);
-  const RopeTable& table = cache.rope();
+  const RopeTable& table = static_cast<const CpuKvCache*>(step.cache)->rope();
   const float* cos = table.cos.data() + step.position * table.half;
   const float* sin = table.sin.data() + step.position * table.half;
-  const auto rotate = [&](float* x, std::int64_t heads) {
+  const auto rotate_heads = [&](float* x, std::int64_t heads) {
     const bool adjacent = config.rope_style == RopeStyle::adjacent_pairs;
     for (std::int64_t head = 0; head < heads; ++head, x += config.head_dim) {
       for (std::int64_t i = 0; i < table.half; ++i) {
@@ -281,9 +306,8 @@ void CpuBackend::rotate_and_append(int layer, std::int64_t row) noexcept {
       }
     }
   };
-  rotate(q_.row(row), config.n_head);
-  rotate(k_.row(row), config.n_head_kv);
-  cache.append(layer, step.position, k_.row(row), v_.row(row));
+  rotate_heads(q_.row(row), config.n_head);
+  rotate_heads(k_.row(row), config.n_head_kv);
 }
 
 void CpuBackend::attend(int layer) {
@@ -313,8 +337,7 @@ void CpuBackend::keep_logit_rows() {
 
 void CpuBackend::attn_output(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
-  prepare_input(attention_, weights.attn_sub_norm, model_->config.q_dim(), weights.o);
-  tap("attn_sub_norm", layer, *input_, model_->config.q_dim());
+  prepare_input(attention_, weights.attn_sub_norm, model_->config.q_dim(), weights.o, "attn_sub_norm", layer);
   multiply(std::array{Product{&weights.o, &x_, true}});
   tap("attn_residual", layer, x_, model_->config.n_embd);
 }
@@ -322,9 +345,10 @@ void CpuBackend::attn_output(int layer) {
 void CpuBackend::ffn_gate_up(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   const Config& config = model_->config;
-  prepare_input(x_, weights.ffn_norm, config.n_embd, weights.gate);
-  tap("ffn_norm", layer, h_, config.n_embd);
+  prepare_input(x_, weights.ffn_norm, config.n_embd, weights.gate, "ffn_norm", layer);
   multiply(std::array{Product{&weights.gate, &gate_, false}, Product{&weights.up, &up_, false}});
+  tap("ffn_gate", layer, gate_, config.n_ff);
+  tap("ffn_up", layer, up_, config.n_ff);
   const auto glu =
       config.activation == Activation::silu ? kernels_.floats->silu_glu : kernels_.floats->squared_relu_glu;
   for_each_row([&](std::int64_t row) {
@@ -336,19 +360,18 @@ void CpuBackend::ffn_gate_up(int layer) {
 
 void CpuBackend::ffn_down(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
-  prepare_input(z_, weights.ffn_sub_norm, model_->config.n_ff, weights.down);
-  tap("ffn_sub_norm", layer, *input_, model_->config.n_ff);
+  prepare_input(z_, weights.ffn_sub_norm, model_->config.n_ff, weights.down, "ffn_sub_norm", layer);
   multiply(std::array{Product{&weights.down, &x_, true}});
   tap("ffn_residual", layer, x_, model_->config.n_embd);
 }
 
 void CpuBackend::norm_output() {
   const bool round_to_half = rounds_input_to_half(model_->output);
-  for_each_row([&](std::int64_t row) {
-    norm_row(x_.row(row), output_norm_, model_->config.n_embd, h_.row(row));
-    if (round_to_half) round_row_to_half(h_.row(row), model_->config.n_embd);
-  });
-  tap("output_norm", -1, h_, model_->config.n_embd);
+  for_each_row([&](std::int64_t row) { norm_row(x_.row(row), output_norm_, model_->config.n_embd, h_.row(row)); },
+               [&] { tap("output_norm", -1, h_, model_->config.n_embd); },
+               [&](std::int64_t row) {
+                 if (round_to_half) round_row_to_half(h_.row(row), model_->config.n_embd);
+               });
 }
 
 /// y [rows, n_vocab] = the logits of `rows` rows from `row` on.
@@ -390,13 +413,18 @@ void CpuBackend::head_best(std::int32_t wanted) {
   }
 }
 
-void CpuBackend::tap(std::string_view name, int layer, const RowBuffer& values, std::int64_t dim) {
-  if (!tap_) return;
+void CpuBackend::tap(std::string_view name, int layer, RowBuffer& values, std::int64_t dim) {
+  if (!watched()) return;
   std::vector<float> dense_rows;
   for (std::int64_t row = 0; row < n_rows_; ++row) {
     dense_rows.insert(dense_rows.end(), values.row(row), values.row(row) + dim);
   }
-  tap_(name, layer, dense_rows, dim);
+  if (tap_) tap_(name, layer, dense_rows, dim);
+  if (!patch_) return;
+  patch_(name, layer, dense_rows, dim);
+  for (std::int64_t row = 0; row < n_rows_; ++row) {
+    std::copy_n(dense_rows.data() + row * dim, dim, values.row(row));
+  }
 }
 
 CpuBackend::Counter CpuBackend::dense_counter(TensorType type) noexcept {

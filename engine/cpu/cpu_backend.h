@@ -66,6 +66,7 @@ class CpuBackend final : public Backend {
   }
 
   void set_tap(Tap tap) override { tap_ = std::move(tap); }
+  void set_patch(Patch patch) override { patch_ = std::move(patch); }
   std::vector<KernelCount> kernel_counts() const override;
   void reset_kernel_counts() noexcept override;
 
@@ -102,12 +103,16 @@ class CpuBackend final : public Backend {
   }
   template <class Work>
   void for_each_row(const Work& work);
+  /// first, then second for each row, with `point` between them: in one parallel region where nobody watches.
+  template <class First, class Point, class Second>
+  void for_each_row(const First& first, const Point& point, const Second& second);
   void norm_output();
   void multiply_head(std::int64_t row, std::int64_t rows, float* y);
   void norm_row(const float* x, const std::vector<float>& weight, std::int64_t n, float* y) noexcept;
   void quantize_row(std::int64_t row, const float* x, std::int64_t n) noexcept;
-  /// h = norm(x) (or x itself without a weight), quantized if the matrix that consumes it is ternary.
-  void prepare_input(const RowBuffer& x, const std::vector<float>& norm, std::int64_t n, const CpuMatrix& consumer);
+  /// h = norm(x) (or x itself without a weight), seen as `name`, quantized if the matrix that consumes it is ternary.
+  void prepare_input(RowBuffer& x, const std::vector<float>& norm, std::int64_t n, const CpuMatrix& consumer,
+                     std::string_view name, int layer);
   void multiply(std::span<const Product> products);
   void multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group, std::int64_t groups,
                         int thread) noexcept;
@@ -116,7 +121,7 @@ class CpuBackend final : public Backend {
   /// y[token * y_stride + i] = row (first_row + i) of matrix times x's token.
   void multiply_dense(const Matrix& matrix, std::int64_t first_row, std::int64_t rows, const float* x,
                       std::int64_t x_stride, std::int64_t tokens, float* y, std::int64_t y_stride) noexcept;
-  void rotate_and_append(int layer, std::int64_t row) noexcept;
+  void rotate(std::int64_t row) noexcept;
 
   // cpu_attention.cpp
   void attend_one_answer(int layer);
@@ -129,7 +134,8 @@ class CpuBackend final : public Backend {
   void attend_reference(int layer);
   void attend_reference_head(int layer, std::int64_t row, std::int64_t head, bool single, int thread) noexcept;
 
-  void tap(std::string_view name, int layer, const RowBuffer& values, std::int64_t dim);
+  bool watched() const noexcept { return tap_ || patch_; }
+  void tap(std::string_view name, int layer, RowBuffer& values, std::int64_t dim);
   void count(Counter counter, std::int64_t n) noexcept {
     counts_[counter].fetch_add(static_cast<std::uint64_t>(n), std::memory_order_relaxed);
   }
@@ -163,6 +169,7 @@ class CpuBackend final : public Backend {
   std::vector<float> logits_;
   std::vector<std::vector<Candidate>> best_;
   Tap tap_;
+  Patch patch_;
   std::array<std::atomic<std::uint64_t>, kCounters> counts_{};
 };
 

@@ -2,6 +2,28 @@
 
 namespace bh::harness {
 
+std::string_view to_string(SubjectFault fault) noexcept {
+  switch (fault) {
+    case SubjectFault::not_started:
+      return "not_started";
+    case SubjectFault::crashed:
+      return "crashed";
+    case SubjectFault::ended:
+      return "ended";
+    case SubjectFault::hung:
+      return "hung";
+    case SubjectFault::garbage:
+      return "garbage";
+    case SubjectFault::flooded:
+      return "flooded";
+    case SubjectFault::wrong_version:
+      return "wrong_version";
+    case SubjectFault::refused:
+      return "refused";
+  }
+  return "unknown";
+}
+
 json::object to_json(const SubjectInfo& info) {
   json::array kernels;
   for (const auto& kernel : info.kernels) {

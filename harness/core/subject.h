@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/runtime/generate.h"
 
@@ -29,6 +30,16 @@ struct SubjectInfo {
   std::int32_t n_ctx = 0;
   std::vector<engine::KernelCount> kernels;  ///< counted so far
   json::object facts;  ///< what else it says of itself: a reference's commit, build flags, activation
+};
+
+/// How a subject in another process or machine failed to answer. `refused` is an answer: it does not take this model.
+enum class SubjectFault { not_started, crashed, ended, hung, garbage, flooded, wrong_version, refused };
+std::string_view to_string(SubjectFault fault) noexcept;
+
+/// The Error(setup) of such a subject, so that a suite can tell its failure from one of the model or the machine.
+struct SubjectError : Error {
+  SubjectError(SubjectFault what, std::string_view message) : Error(ErrorKind::setup, message), fault(what) {}
+  SubjectFault fault;
 };
 
 /// One timed piece of greedy work. End tokens do not end it.

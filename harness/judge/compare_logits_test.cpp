@@ -68,3 +68,28 @@ TEST_CASE("Sets of logits of different sizes are refused") {
   CHECK_THROWS_AS(compare_logits(std::vector<float>(4), kReference, 4), Error);
   CHECK_THROWS_AS(compare_logits(kReference, kReference, 3), Error);
 }
+
+TEST_CASE("the best five are compared as sets, the raw difference by its norm and its largest") {
+  const std::vector<float> reference = {9, 8, 7, 6, 5, 4, 3};
+  const std::vector<float> ours = {9, 8, 7, 4, 6, 5, 3};  // 3 left the best five for 5
+  const auto all = compare_logits(ours, reference, 7);
+  CHECK(all.rows[0].top5 == Approx(0.8));
+  CHECK(all.top5_share == Approx(0.8));
+  CHECK(all.rows[0].max_abs == 2);
+  CHECK(all.rows[0].l2 == Approx(std::sqrt(4.0 + 1 + 1)));
+  CHECK(all.rows[0].mse == Approx(6.0 / 7));
+  const auto small = compare_logits(std::vector<float>{1, 2}, std::vector<float>{2, 1}, 2);
+  CHECK(small.top5_share == 1);
+}
+
+TEST_CASE("comparisons are summed up as if all rows had been one") {
+  const std::vector<float> reference = {0, 1, 2, 3, 9, 8, 7, 5}, ours = {0, 1, 2, 3.5f, 9, 8, 7.25f, 5};
+  const auto whole = compare_logits(ours, reference, 4);
+  auto rows = compare_logits(std::span(ours).first(4), std::span(reference).first(4), 4).rows;
+  rows.push_back(compare_logits(std::span(ours).last(4), std::span(reference).last(4), 4).rows[0]);
+  const auto parts = summarise(rows);
+  CHECK(parts.min_cosine == whole.min_cosine);
+  CHECK(parts.max_kl == whole.max_kl);
+  CHECK(parts.median_difference == whole.median_difference);
+  CHECK(parts.argmax_share == whole.argmax_share);
+}

@@ -83,7 +83,7 @@ Profile read_profile(const json::value& value, const std::string& prefix, const 
   profile.summary = get_string(object, "summary", at);
   if (const json::value* match = find(object, "match")) {
     profile.match = object_of(*match, at + ", match");
-    refuse_unknown_keys(profile.match, {"sha256", "n_layer", "n_embd", "device"}, at + ", match");
+    refuse_unknown_keys(profile.match, {"sha256", "n_layer", "n_embd", "max_layers", "max_embd", "device"}, at + ", match");
     profile.chosen_by_facts = true;
   }
   for (const json::value& pattern : array_of(member(object, "required", at), at + ", required")) {
@@ -104,6 +104,8 @@ bool is_meant(std::string_view case_id, std::string_view pattern) {
 
 bool matches(const json::object& match, const ModelFacts& facts, const std::string& where) {
   if (find(match, "sha256") != nullptr && get_string(match, "sha256", where) != facts.sha256) return false;
+  if (find(match, "max_layers") != nullptr && get_int(match, "max_layers", where) < facts.n_layer) return false;
+  if (find(match, "max_embd") != nullptr && get_int(match, "max_embd", where) < facts.n_embd) return false;
   if (find(match, "n_layer") != nullptr && get_int(match, "n_layer", where) != facts.n_layer) return false;
   if (find(match, "n_embd") != nullptr && get_int(match, "n_embd", where) != facts.n_embd) return false;
   return find(match, "device") == nullptr || get_string(match, "device", where) == facts.device;

@@ -1,38 +1,18 @@
 // AC7: the same tokens give the same logits as bitnet.cpp's, recorded beside the model with its hash.
 #include "engine/base/error.h"
 #include "harness/judge/compare_logits.h"
+#include "harness/judge/teacher_forced.h"
 #include "suites/acceptance/cases.h"
 
 namespace bh::suites::acceptance {
 
 using engine::Numerics;
-using engine::Session;
 using engine::TokenId;
 using harness::LogitComparison;
 using harness::RecordedRun;
 using harness::Result;
 
 namespace {
-
-/// Logits of every position: the prompt in one call, as it was recorded, then one id at a time.
-std::vector<float> teacher_forced(engine::Backend& backend, const RecordedRun& run, Numerics numerics) {
-  Session session(backend, static_cast<std::int32_t>(run.all_ids().size()), numerics);
-  std::vector<float> all = session.eval_all(run.prompt_ids);
-  for (const TokenId id : run.greedy_ids) {
-    const auto logits = session.eval({&id, 1});
-    all.insert(all.end(), logits.begin(), logits.end());
-  }
-  return all;
-}
-
-std::vector<TokenId> greedy(engine::Backend& backend, const RecordedRun& run, Numerics numerics) {
-  Session session(backend, static_cast<std::int32_t>(run.all_ids().size()), numerics);
-  engine::GenerateOptions options;
-  options.max_tokens = static_cast<std::int32_t>(run.greedy_ids.size());
-  options.ignore_eog = true;
-  options.sampling.temperature = 0;
-  return engine::generate(session, run.prompt_ids, options).ids;
-}
 
 /// Gap of the reference's two best where `ids` first leaves the recorded path, in units of the row's std.
 struct Divergence {
@@ -99,7 +79,7 @@ Result compare(Workbench& bench, Numerics recorded_mode, Numerics numerics) {
   Worst worst;
   for (const RecordedRun& run : recorded.value->runs) {
     if (run.numerics != recorded_mode) continue;
-    const auto logits = teacher_forced(bench.backend(), run, numerics);
+    const auto logits = harness::teacher_forced(bench.backend(), run.all_ids(), run.prompt_ids.size(), numerics);
     worst.take(run, harness::compare_logits(logits, run.logits, run.n_vocab, tolerance(bench)));
   }
   if (worst.positions == 0) return skipped("nothing was recorded in this mode");
@@ -130,8 +110,12 @@ Result check_reference_greedy(Workbench& bench) {
   std::int64_t reference_equal = 0, own_equal = 0, own_clear = 0;
   json::array runs;
   for (const RecordedRun& run : recorded.value->runs) {
-    const auto same = greedy(bench.backend(), run, run.numerics);
-    const auto own = greedy(bench.backend(), run, Numerics::one_answer);
+    const auto replay = [&](Numerics numerics) {
+      return harness::greedy(bench.backend(), run.prompt_ids, static_cast<std::int32_t>(run.greedy_ids.size()),
+                             numerics);
+    };
+    const auto same = replay(run.numerics);
+    const auto own = replay(Numerics::one_answer);
     reference_equal += same == run.greedy_ids ? 1 : 0;
     const LogitComparison rows = harness::compare_logits(run.logits, run.logits, run.n_vocab, tolerance(bench));
     const Divergence first = first_divergence(own, run, rows);

@@ -73,6 +73,7 @@ class FakeBackend final : public engine::Backend {
   void head_best(std::int32_t count) override { best_ = engine::best_of(logits_, count); }
   std::span<const engine::Candidate> best(std::int64_t) override { return best_; }
   void set_tap(engine::Tap) override {}
+  void set_patch(engine::Patch) override {}
   std::vector<engine::KernelCount> kernel_counts() const override { return {}; }
   void reset_kernel_counts() noexcept override {}
 
