@@ -21,6 +21,7 @@ extern const CommandRow kSignCommand;
 extern const CommandRow kVerifyCommand;
 extern const CommandRow kSignoffCommand;
 extern const CommandRow kDoctorCommand;
+extern const CommandRow kWorkerCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kReportCommand;
 extern const CommandRow kCompletionsCommand;

@@ -24,6 +24,24 @@ std::string_view to_string(SubjectFault fault) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(Ability ability) noexcept {
+  switch (ability) {
+    case Ability::tokenize:
+      return "tokenize";
+    case Ability::logits:
+      return "logits";
+    case Ability::generate:
+      return "generate";
+    case Ability::sample:
+      return "sample";
+    case Ability::trace:
+      return "trace";
+    case Ability::timing:
+      return "timing";
+  }
+  return "unknown";
+}
+
 json::object to_json(const SubjectInfo& info) {
   json::array kernels;
   for (const auto& kernel : info.kernels) {

@@ -17,7 +17,9 @@
 namespace bh::harness {
 
 /// What a subject may be unable to do; a case that needs it is then skipped with the subject's reason.
-enum class Ability { tokenize, logits, generate, trace, timing };
+/// `generate` is greedy; `sample` is generate with temperature and seed.
+enum class Ability { tokenize, logits, generate, sample, trace, timing };
+std::string_view to_string(Ability ability) noexcept;
 
 struct SubjectInfo {
   std::string name;   ///< "engine", "mock"

@@ -194,7 +194,7 @@ void Child::Impl::start(const Command& command) {
   pid_t keeper_pid = -1;
   keeper = bp::child(bp::exe = program, bp::args = command.arguments, environment, ec,
                      bp::posix::fd.bind(STDIN_FILENO, stdin_pipe.read.get()),
-                     bp::posix::fd.bind(STDOUT_FILENO, stdout_pipe.write.get()),
+                     bp::posix::fd.bind(STDOUT_FILENO, (command.prints_log ? stderr_pipe : stdout_pipe).write.get()),
                      bp::posix::fd.bind(STDERR_FILENO, stderr_pipe.write.get()),
                      bp::extend::on_exec_setup([fd = keeper_control.get()](auto& executor) {
                        if (const int error = become_kept_child(fd); error != 0) {

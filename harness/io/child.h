@@ -19,6 +19,7 @@ struct Command {
   std::filesystem::path program;
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;  ///< added to ours
+  bool prints_log = false;                         ///< its stdout goes where its stderr goes: a server's
   std::string line() const;                        ///< quoted for a shell
 };
 

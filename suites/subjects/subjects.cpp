@@ -3,8 +3,11 @@
 #include <array>
 
 #include "engine/base/error.h"
+#include "suites/subjects/bitnet_cpp.h"
 #include "suites/subjects/engine_subject.h"
+#include "suites/subjects/http_subject.h"
 #include "suites/subjects/mock_subject.h"
+#include "suites/subjects/previous_build.h"
 
 namespace bh::suites {
 
@@ -12,6 +15,12 @@ namespace {
 constexpr std::array kSubjects = {
     harness::SubjectRow{"engine", "bitharness's own engine on a real model", false, open_engine_subject},
     harness::SubjectRow{"mock", "no model at all: fixed answers, for testing the harness", true, open_mock_subject},
+    harness::SubjectRow{"bitnet_cpp", "bitnet.cpp, through our adapter or its own llama-server", false,
+                        open_bitnet_cpp},
+    harness::SubjectRow{"http", "a server that speaks llama-server's or OpenAI's completion API", false,
+                        open_http_subject},
+    harness::SubjectRow{"previous_build", "another build of bitharness, through its command 'worker'", false,
+                        open_previous_build},
 };
 }  // namespace
 

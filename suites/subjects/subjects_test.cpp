@@ -7,6 +7,7 @@
 #include "engine/runtime/sampler.h"
 #include "suites/subjects/engine_subject.h"
 #include "suites/subjects/mock_subject.h"
+#include "suites/subjects/subject_options.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
 
@@ -26,6 +27,7 @@ std::unique_ptr<harness::Subject> open(std::string_view name) {
 
 TEST_CASE("every subject tokenizes, scores and generates what fits together, twice alike") {
   for (const harness::SubjectRow& row : subjects()) {
+    if (is_elsewhere(row.name)) continue;
     CAPTURE(row.name);
     const auto subject = open(row.name);
     const auto ids = subject->tokenize("In the beginning", {});
