@@ -47,6 +47,31 @@ void add_speed(Result& result, Workbench& bench, Backend& backend) {
   result.details["prompt_tokens"] = prompt.size();
 }
 
+/// What a subject elsewhere says of its own speed, by its own clock.
+Result time_subject(Workbench& bench) {
+  if (const std::string why = bench.why_not({harness::Ability::timing}); !why.empty()) return skipped(why);
+  harness::Subject& subject = bench.tested();
+  const harness::TimingRequest request{subject.tokenize(bench.prompts().front(), {}), 16, false};
+  const auto expected = subject.time(request).ids;  // also warms it up
+  std::vector<double> prefill, decode;
+  bool equal = true;
+  for (std::int64_t round = 0; round < bench.count("ac10", "rounds"); ++round) {
+    const harness::Timing timing = subject.time(request);
+    equal = equal && timing.ids == expected;
+    const auto rate = [](std::size_t tokens, std::int64_t ns) {
+      return static_cast<double>(tokens) * 1e9 / static_cast<double>(std::max<std::int64_t>(ns, 1));
+    };
+    prefill.push_back(rate(request.prompt.size(), timing.prefill_ns));
+    decode.push_back(rate(timing.ids.size() - 1, timing.decode_ns));
+  }
+  Result result;
+  add(result, "outputs_equal", equal ? 1 : 0);
+  add_samples(result, "prefill_tokens_per_second", median(prefill), "tok/s", prefill);
+  add_samples(result, "decode_tokens_per_second", median(decode), "tok/s", decode);
+  result.details["prompt_tokens"] = request.prompt.size();
+  return result;
+}
+
 }  // namespace
 
 Result check_memory(Workbench& bench) {
@@ -79,6 +104,7 @@ Result check_memory(Workbench& bench) {
 }
 
 Result check_own_speed(Workbench& bench) {
+  if (bench.elsewhere()) return time_subject(bench);
   if (const std::string why = why_not_measured(); !why.empty()) return skipped(why);
   Result result;
   add(result, "outputs_equal",

@@ -23,8 +23,9 @@ bool any_kernel_says_mock(const SubjectInfo& info) {
 }  // namespace
 
 Result check_real_subject(Workbench& bench) {
-  const harness::SubjectRow& row = find_subject(bench.subjects(), "engine");
+  const harness::SubjectRow& row = bench.elsewhere() ? bench.subject_row() : find_subject(bench.subjects(), "engine");
   const auto subject = bench.open_subject(row);
+  if (const std::string why = subject->why_not(harness::Ability::generate); !why.empty()) return skipped(why);
   Result result;
   const PipelineFacts facts = run_pipeline(*subject, bench);
   const SubjectInfo info = subject->describe();

@@ -6,7 +6,6 @@
 #include "harness/measure/workload.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
-#include "suites/subjects/subjects.h"
 
 namespace bh::suites::acceptance {
 
@@ -51,10 +50,13 @@ void add_violations(harness::Result& result, Workbench& bench, const harness::Su
 }  // namespace
 
 harness::Result check_pipeline(Workbench& bench) {
-  const harness::SubjectRow& row = find_subject(bench.subjects(), bench.mock_run() ? "mock" : "engine");
+  const harness::SubjectRow& row = bench.subject_row();
   const std::int64_t start = bench.clock().steady_ns();
   const auto subject = bench.open_subject(row);
   const std::int64_t open_ns = bench.clock().steady_ns() - start;
+  for (const harness::Ability ability : {harness::Ability::generate, harness::Ability::timing}) {
+    if (const std::string why = subject->why_not(ability); !why.empty()) return skipped(why);
+  }
   const PipelineFacts facts = run_pipeline(*subject, bench);
   harness::Result result;
   add_metrics(result, facts, open_ns);

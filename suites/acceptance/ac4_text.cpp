@@ -1,5 +1,6 @@
 // AC4: generated text is deterministic, is the recorded one, and is language; and this very check sees a damaged model.
 #include <algorithm>
+#include <functional>
 
 #include "engine/base/error.h"
 #include "suites/acceptance/cases.h"
@@ -12,6 +13,7 @@ using engine::GenerateOptions;
 using engine::Generation;
 using engine::Session;
 using engine::TokenId;
+using harness::Ability;
 using harness::Result;
 using harness::Verdict;
 
@@ -22,17 +24,33 @@ struct Samples {
   json::array texts;
 };
 
-Generation generate_text(Backend& backend, const std::string& prompt, std::int64_t tokens, float temperature,
+/// Text from a prompt, of whatever is judged here: the tested subject, or a damaged copy of the model.
+using Writer = std::function<Generation(const std::string& prompt, const GenerateOptions& options)>;
+
+Writer writer_of(Backend& backend) {
+  return [&backend](const std::string& prompt, const GenerateOptions& options) {
+    const auto ids = backend.model().tokenizer.encode(prompt);
+    const auto wanted = static_cast<std::int64_t>(ids.size()) + options.max_tokens;
+    Session session(backend, static_cast<std::int32_t>(std::min<std::int64_t>(backend.model().config.n_ctx, wanted)));
+    return engine::generate(session, ids, options);
+  };
+}
+
+Writer writer_of(Workbench& bench) {
+  if (!bench.elsewhere()) return writer_of(bench.backend());
+  return [&subject = bench.tested()](const std::string& prompt, const GenerateOptions& options) {
+    return subject.generate(subject.tokenize(prompt, {}), options);
+  };
+}
+
+Generation generate_text(const Writer& writer, const std::string& prompt, std::int64_t tokens, float temperature,
                          std::uint64_t seed) {
   GenerateOptions options;
   options.max_tokens = static_cast<std::int32_t>(tokens);
   options.ignore_eog = true;
   options.sampling.temperature = temperature;
   options.sampling.seed = seed;
-  const auto ids = backend.model().tokenizer.encode(prompt);
-  const auto room = static_cast<std::int64_t>(backend.model().config.n_ctx);
-  Session session(backend, static_cast<std::int32_t>(std::min(room, static_cast<std::int64_t>(ids.size()) + tokens)));
-  return engine::generate(session, ids, options);
+  return writer(prompt, options);
 }
 
 json::object to_document(const std::string& prompt, const Generation& generation) {
@@ -45,15 +63,15 @@ constexpr const char* kRecordedText = "acceptance/ac4/recorded-text";
 constexpr const char* kSamples = "acceptance/ac4/samples";
 
 /// Greedy from every prompt and one seeded sample each: what golden/text.json records.
-json::object generate_record(Backend& backend, Workbench& bench) {
+json::object generate_record(const Writer& writer, Workbench& bench) {
   json::array greedy, samples;
   std::int64_t seed = 1;
   const auto tokens = bench.count("ac4", "recorded_tokens");
   const auto temperature = static_cast<float>(bench.number("ac4", "temperature"));
   for (const std::string& prompt : bench.prompts()) {
-    greedy.push_back(to_document(prompt, generate_text(backend, prompt, tokens, 0, 0)));
+    greedy.push_back(to_document(prompt, generate_text(writer, prompt, tokens, 0, 0)));
     json::object sample =
-        to_document(prompt, generate_text(backend, prompt, tokens, temperature, static_cast<std::uint64_t>(seed)));
+        to_document(prompt, generate_text(writer, prompt, tokens, temperature, static_cast<std::uint64_t>(seed)));
     sample["seed"] = seed++;
     samples.push_back(std::move(sample));
   }
@@ -75,14 +93,14 @@ double equal_share(const json::object& record, const json::object& recorded) {
   return all == 0 ? 0 : static_cast<double>(equal) / static_cast<double>(all);
 }
 
-Samples draw_samples(Backend& backend, Workbench& bench) {
+Samples draw_samples(const Writer& writer, Workbench& bench) {
   Samples samples;
   const auto prompts = bench.prompts();
   const auto tokens = bench.count("ac4", "sample_tokens");
   const auto temperature = static_cast<float>(bench.number("ac4", "temperature"));
   for (std::int64_t seed = 1; seed <= bench.count("ac4", "samples"); ++seed) {
     const std::string& prompt = prompts[static_cast<std::size_t>(seed) % prompts.size()];
-    const Generation sample = generate_text(backend, prompt, tokens, temperature, static_cast<std::uint64_t>(seed));
+    const Generation sample = generate_text(writer, prompt, tokens, temperature, static_cast<std::uint64_t>(seed));
     samples.facts.push_back(look_at(sample.ids, sample.text, bench.words()));
     samples.texts.push_back(json::object{{"seed", seed}, {"prompt", prompt}, {"text", sample.text}});
   }
@@ -96,8 +114,8 @@ double median_of(const Samples& samples, const Value& value, std::vector<double>
   return median(all);
 }
 
-Result judge_samples(Backend& backend, Workbench& bench) {
-  Samples samples = draw_samples(backend, bench);
+Result judge_samples(const Writer& writer, Workbench& bench) {
+  Samples samples = draw_samples(writer, bench);
   Result result;
   std::vector<double> all;
   const auto put = [&](const char* name, const auto& value) {
@@ -126,14 +144,16 @@ Result compare_text(const json::object& record, const json::object& recorded) {
 }  // namespace
 
 Result check_greedy_repeats(Workbench& bench) {
+  if (const std::string why = bench.why_not({Ability::generate}); !why.empty()) return skipped(why);
+  const Writer writer = writer_of(bench);
   Result result;
   std::int64_t equal = 0;
   json::array texts;
   const auto prompts = bench.prompts();
   for (const std::string& prompt : prompts) {
     const auto tokens = bench.count("ac4", "recorded_tokens");
-    const Generation first = generate_text(bench.backend(), prompt, tokens, 0, 0);
-    const Generation second = generate_text(bench.backend(), prompt, tokens, 0, 0);
+    const Generation first = generate_text(writer, prompt, tokens, 0, 0);
+    const Generation second = generate_text(writer, prompt, tokens, 0, 0);
     equal += first.ids == second.ids && first.text == second.text ? 1 : 0;
     texts.push_back(to_document(prompt, first));
   }
@@ -143,7 +163,14 @@ Result check_greedy_repeats(Workbench& bench) {
 }
 
 Result check_recorded_text(Workbench& bench) {
-  json::object record = generate_record(bench.backend(), bench);
+  if (bench.elsewhere()) {
+    if (const std::string why = bench.why_not({Ability::generate, Ability::sample}); !why.empty()) return skipped(why);
+    const std::string numerics = bench.tested().describe().numerics;
+    if (numerics != "one_answer") {
+      return skipped("the recorded text is that of the numerics one_answer, not of " + numerics);
+    }
+  }
+  json::object record = generate_record(writer_of(bench), bench);
   const auto recorded = bench.recorded_text();
   Result result = recorded ? compare_text(record, *recorded.value) : skipped(recorded.why_not);
   record["schema"] = "bitharness.recorded_text/1";
@@ -154,13 +181,16 @@ Result check_recorded_text(Workbench& bench) {
   return result;
 }
 
-Result check_samples(Workbench& bench) { return judge_samples(bench.backend(), bench); }
+Result check_samples(Workbench& bench) {
+  if (const std::string why = bench.why_not({Ability::generate, Ability::sample}); !why.empty()) return skipped(why);
+  return judge_samples(writer_of(bench), bench);
+}
 
 /// Damaged copies go through the same two checks, with the same bounds. Without a recorded text, that of this run
 /// stands in for it.
 Result check_zeroed_layer(Workbench& bench) {
   const auto recorded = bench.recorded_text();
-  const json::object sound = recorded ? *recorded.value : generate_record(bench.backend(), bench);
+  const json::object sound = recorded ? *recorded.value : generate_record(writer_of(bench), bench);
   const auto layers = static_cast<std::int64_t>(bench.model()->layers.size());
   const auto tried = std::clamp<std::int64_t>(bench.count("ac4", "zeroed_layers"), 1, layers);
   std::int64_t seen = 0, seen_by_text = 0, seen_by_samples = 0;
@@ -169,8 +199,8 @@ Result check_zeroed_layer(Workbench& bench) {
     const auto layer = static_cast<int>(i * layers / tried);
     bench.progress(fmt::format("planted defect: layer {} zeroed", layer));
     const auto backend = bench.load_backend(with_zeroed_layer(bench.model(), layer));
-    const Result text = compare_text(generate_record(*backend, bench), sound);
-    const Result samples = judge_samples(*backend, bench);
+    const Result text = compare_text(generate_record(writer_of(*backend), bench), sound);
+    const Result samples = judge_samples(writer_of(*backend), bench);
     const bool by_text = bench.judged(text, kRecordedText) == Verdict::failed;
     const bool by_samples = bench.judged(samples, kSamples) == Verdict::failed;
     seen += by_text || by_samples ? 1 : 0;

@@ -9,6 +9,7 @@
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
 #include "suites/acceptance/workbench.h"
+#include "suites/subjects/subject_options.h"
 
 namespace bh::suites::acceptance {
 
@@ -22,47 +23,51 @@ using harness::Result;
 namespace {
 
 constexpr std::array kCases = {
-    CaseRow{"acceptance/ac1/hash", "the model file is the one its recorded hash says", true, check_hash},
-    CaseRow{"acceptance/ac1/loads", "the model loads", true, check_load},
+    CaseRow{"acceptance/ac1/hash", "the model file is the one its recorded hash says", Needs::file, check_hash},
+    CaseRow{"acceptance/ac1/loads", "the model loads", Needs::file, check_load},
     CaseRow{"acceptance/ac1/unsupported-quantization", "weights nobody can run here are refused at once and in words",
-            false, check_refusals},
-    CaseRow{"acceptance/ac2/real-is-real", "the real model runs and is not marked as a mock", true, check_real_subject},
-    CaseRow{"acceptance/ac2/mock-is-mock", "a mock runs and says so", false, check_mock_subject},
-    CaseRow{"acceptance/ac3/pipeline", "load, tokenize, prefill, decode, detokenize", false, check_pipeline},
-    CaseRow{"acceptance/ac4/greedy-repeats", "greedy text is the same twice", true, check_greedy_repeats},
-    CaseRow{"acceptance/ac4/recorded-text", "greedy and seeded text are the recorded ones", true, check_recorded_text},
-    CaseRow{"acceptance/ac4/samples", "seeded samples are language, no loops or noise", true, check_samples},
-    CaseRow{"acceptance/ac4/zeroed-layer", "a model with a zeroed layer is found out", true, check_zeroed_layer},
-    CaseRow{"acceptance/ac5/vocabulary", "the embedded vocabulary is whole", true, check_vocabulary},
-    CaseRow{"acceptance/ac5/round-trip", "no byte of a text is lost on the way there and back", true, check_round_trip},
-    CaseRow{"acceptance/ac5/hard-strings", "hard strings have the ids an independent tokenizer gave them", true,
+            Needs::nothing, check_refusals},
+    CaseRow{"acceptance/ac2/real-is-real", "the real model runs and is not marked as a mock", Needs::subject,
+            check_real_subject},
+    CaseRow{"acceptance/ac2/mock-is-mock", "a mock runs and says so", Needs::nothing, check_mock_subject},
+    CaseRow{"acceptance/ac3/pipeline", "load, tokenize, prefill, decode, detokenize", Needs::nothing, check_pipeline},
+    CaseRow{"acceptance/ac4/greedy-repeats", "greedy text is the same twice", Needs::subject, check_greedy_repeats},
+    CaseRow{"acceptance/ac4/recorded-text", "greedy and seeded text are the recorded ones", Needs::subject,
+            check_recorded_text},
+    CaseRow{"acceptance/ac4/samples", "seeded samples are language, no loops or noise", Needs::subject, check_samples},
+    CaseRow{"acceptance/ac4/zeroed-layer", "a model with a zeroed layer is found out", Needs::engine,
+            check_zeroed_layer},
+    CaseRow{"acceptance/ac5/vocabulary", "the embedded vocabulary is whole", Needs::file, check_vocabulary},
+    CaseRow{"acceptance/ac5/round-trip", "no byte of a text is lost on the way there and back", Needs::subject,
+            check_round_trip},
+    CaseRow{"acceptance/ac5/hard-strings", "hard strings have the ids an independent tokenizer gave them", Needs::file,
             check_hard_strings},
-    CaseRow{"acceptance/ac5/reference-prompts", "prompts have the ids bitnet.cpp gave them", true,
+    CaseRow{"acceptance/ac5/reference-prompts", "prompts have the ids bitnet.cpp gave them", Needs::subject,
             check_reference_prompts},
-    CaseRow{"acceptance/ac6/structure", "the file is sound, and cut files are refused", true, check_structure},
-    CaseRow{"acceptance/ac6/weights", "norms and projections lie in their bands; none is zero or illegal", true,
+    CaseRow{"acceptance/ac6/structure", "the file is sound, and cut files are refused", Needs::file, check_structure},
+    CaseRow{"acceptance/ac6/weights", "norms and projections lie in their bands; none is zero or illegal", Needs::file,
             check_weights},
     CaseRow{"acceptance/ac6/safetensors", "the SafeTensors folders of the model are sound and hold the same codes",
-            true, check_sibling_folders},
-    CaseRow{"acceptance/ac7/reference-batch", "logits follow bitnet.cpp, prompt in one batch", true,
+            Needs::file, check_sibling_folders},
+    CaseRow{"acceptance/ac7/reference-batch", "logits follow bitnet.cpp, prompt in one batch", Needs::engine,
             check_reference_batch},
-    CaseRow{"acceptance/ac7/reference-single", "logits follow bitnet.cpp, one token at a time", true,
+    CaseRow{"acceptance/ac7/reference-single", "logits follow bitnet.cpp, one token at a time", Needs::engine,
             check_reference_single},
-    CaseRow{"acceptance/ac7/one-answer", "our own numerics stay near bitnet.cpp", true, check_one_answer},
-    CaseRow{"acceptance/ac7/greedy", "greedy text is bitnet.cpp's", true, check_reference_greedy},
-    CaseRow{"acceptance/ac8/int8-activations", "int8 activations cost next to no perplexity", true,
+    CaseRow{"acceptance/ac7/one-answer", "our own numerics stay near bitnet.cpp", Needs::subject, check_one_answer},
+    CaseRow{"acceptance/ac7/greedy", "greedy text is bitnet.cpp's", Needs::subject, check_reference_greedy},
+    CaseRow{"acceptance/ac8/int8-activations", "int8 activations cost next to no perplexity", Needs::engine,
             check_int8_perplexity},
-    CaseRow{"acceptance/ac8/recorded-perplexity", "perplexity is the one bitnet.cpp printed", true,
+    CaseRow{"acceptance/ac8/recorded-perplexity", "perplexity is the one bitnet.cpp printed", Needs::engine,
             check_recorded_perplexity},
-    CaseRow{"acceptance/ac8/master-refused", "a raw float master is no baseline", true, check_master_refused},
-    CaseRow{"acceptance/ac8/products", "every matrix product is that of the definition, on real activations", true,
-            check_products},
-    CaseRow{"acceptance/ac10/bandwidth-fraction", "decoding a large model uses the memory bandwidth", true,
+    CaseRow{"acceptance/ac8/master-refused", "a raw float master is no baseline", Needs::file, check_master_refused},
+    CaseRow{"acceptance/ac8/products", "every matrix product is that of the definition, on real activations",
+            Needs::engine, check_products},
+    CaseRow{"acceptance/ac10/bandwidth-fraction", "decoding a large model uses the memory bandwidth", Needs::engine,
             check_bandwidth_fraction},
-    CaseRow{"acceptance/ac10/memory", "memory is bounded by the model's size", true, check_memory},
-    CaseRow{"acceptance/ac10/own-speed", "speed of this model", true, check_own_speed},
-    CaseRow{"acceptance/ac10/gpu-speed", "speed of this model on a GPU", true, check_gpu_speed},
-    CaseRow{"acceptance/ac9/evidence", "mock and real both ran, in time", true, check_evidence},
+    CaseRow{"acceptance/ac10/memory", "memory is bounded by the model's size", Needs::engine, check_memory},
+    CaseRow{"acceptance/ac10/own-speed", "speed of this model", Needs::subject, check_own_speed},
+    CaseRow{"acceptance/ac10/gpu-speed", "speed of this model on a GPU", Needs::engine, check_gpu_speed},
+    CaseRow{"acceptance/ac9/evidence", "mock and real both ran, in time", Needs::subject, check_evidence},
 };
 
 constexpr std::array kOptions = {
@@ -80,12 +85,10 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "FILE",
               .help = "thresholds and profiles to use instead of the built-in criteria.json"},
-    OptionRow{.name = "subject",
-              .kind = OptionKind::choice,
-              .value_name = "NAME",
-              .default_value = "engine",
-              .help = "what is tested; mock needs --allow-mock",
-              .choices = "engine|mock"},
+    subject_rows::kSubject,
+    subject_rows::kSubjectAddress,
+    subject_rows::kApiKeyFile,
+    subject_rows::kTimeLimit,
     OptionRow{.name = "allow-mock",
               .help = "permit a mock where it is asked for or no model is found; the run says so"},
     OptionRow{.name = "real-model", .help = "insist on a real model: no mock, whatever else is given"},
@@ -130,6 +133,7 @@ class AcceptanceSuite final : public harness::Suite {
   void describe(Report& report) override;
 
  private:
+  std::string why_skipped(const CaseRow& row) const;
   Result result_of(const std::string& id);
   json::array criteria_table(const Report& report) const;
   json::object receipt_note() const;
@@ -152,12 +156,19 @@ std::vector<Case> AcceptanceSuite::expand() {
 
 Result AcceptanceSuite::run(const Case& item) { return result_of(item.id); }
 
+std::string AcceptanceSuite::why_skipped(const CaseRow& row) const {
+  if (row.needs != Needs::nothing && bench_.mock_run()) return "a mock run says nothing about a model";
+  if (row.needs == Needs::engine && bench_.elsewhere()) {
+    return fmt::format("it looks inside our own engine; this run tests {}", bench_.subject_row().name);
+  }
+  return {};
+}
+
 Result AcceptanceSuite::result_of(const std::string& id) {
   if (const auto known = results_.find(id); known != results_.end()) return known->second;
   for (const CaseRow& row : kCases) {
     if (row.id != id) continue;
-    Result result =
-        row.needs_model && bench_.mock_run() ? skipped("a mock run says nothing about a model") : row.run(bench_);
+    Result result = why_skipped(row).empty() ? row.run(bench_) : skipped(why_skipped(row));
     result.case_id = id;
     return results_.emplace(id, std::move(result)).first->second;
   }

@@ -11,11 +11,15 @@ namespace bh::suites::acceptance {
 
 class Workbench;
 
+/// What a case judges: nothing of the run's own, the model's file, the answers of whatever is tested, or the inside of
+/// our engine.
+enum class Needs { nothing, file, subject, engine };
+
 /// A row of the list of cases.
 struct CaseRow {
   std::string_view id;  ///< "acceptance/ac5/hard-strings"
   std::string_view title;
-  bool needs_model;  ///< skipped in a mock run
+  Needs needs;  ///< a mock run skips all but `nothing`, a run on another engine those that need ours
   harness::Result (*run)(Workbench& bench);
 };
 

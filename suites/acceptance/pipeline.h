@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/runtime/generate.h"
@@ -30,7 +31,7 @@ void add_metrics(harness::Result& result, const PipelineFacts& facts, std::int64
 std::string compute_path(const harness::SubjectInfo& info);
 
 /// Throws Error(usage) where the options ask for a mock without permitting it, or both for and against one.
-void check_mock_permission(const std::string& subject, bool allow_mock, bool real_model);
+void check_mock_permission(std::string_view subject, bool allow_mock, bool real_model);
 /// Whether check_mock_permission() refuses an unpermitted mock: asked by the case that reports it.
 bool mock_needs_permission();
 

@@ -12,6 +12,8 @@
 #include "harness/judge/judge.h"
 #include "suites/acceptance/acceptance.h"
 #include "suites/acceptance/pipeline.h"
+#include "suites/subjects/subject_options.h"
+#include "suites/subjects/subjects.h"
 
 namespace bh::suites::acceptance {
 
@@ -38,11 +40,13 @@ Workbench::Workbench(const harness::SuiteContext& context)
     : context_(context),
       start_ns_(context.clock.steady_ns()),
       criteria_(Criteria::read(embedded::acceptance::criteria_json(), *context.options, "acceptance")) {
-  check_mock_permission(options().text("subject"), options().flag("allow-mock"), options().flag("real-model"));
-  mock_run_ = options().text("subject") == "mock";
-  if (!mock_run_ && options().flag("allow-mock") && options().text("model").empty() && !shipped_folder()) {
+  row_ = &choose_subject(subjects(), options());
+  check_mock_permission(row_->name, options().flag("allow-mock"), options().flag("real-model"));
+  mock_run_ = row_->mock;
+  if (row_->name == "engine" && options().flag("allow-mock") && options().text("model").empty() && !shipped_folder()) {
     progress("no model was named and the shipped one is not there: this is a mock run");
     mock_run_ = true;
+    row_ = &find_subject(subjects(), "mock");
   }
 }
 
@@ -52,14 +56,31 @@ void Workbench::progress(const std::string& line) const {
   if (context_.progress) context_.progress(line);
 }
 
+bool Workbench::elsewhere() const noexcept { return is_elsewhere(row_->name); }
+
 std::unique_ptr<harness::Subject> Workbench::open_subject(const harness::SubjectRow& row) {
   harness::SubjectSettings settings;
-  // A mock makes do without a model; the real thing needs one.
-  if (!row.mock || !options().text("model").empty()) settings.model = model_path();
+  // A mock makes do without a model, a server has its own; the others need one.
+  if ((!row.mock && row.name != "http") || !options().text("model").empty()) settings.model = model_path();
   settings.device = device();
   settings.kernel = options().text("kernel");
   settings.threads = static_cast<int>(options().integer_or("threads", 0));
+  settings.cancelled = context_.cancelled;
+  if (is_elsewhere(row.name)) apply_subject_options(options(), settings);
   return row.open(settings);
+}
+
+harness::Subject& Workbench::tested() {
+  if (!tested_) tested_ = open_subject(*row_);
+  return *tested_;
+}
+
+std::string Workbench::why_not(std::initializer_list<harness::Ability> abilities) {
+  if (!elsewhere()) return {};  // ours can do all; the engine is not opened for an answer known before
+  for (const harness::Ability ability : abilities) {
+    if (std::string reason = tested().why_not(ability); !reason.empty()) return reason;
+  }
+  return {};
 }
 
 const fs::path& Workbench::model_path() {
@@ -181,6 +202,7 @@ const WordList& Workbench::words() {
 const Profile& Workbench::profile() {
   if (profile_ == nullptr && options().has("profile")) profile_ = &criteria_.named(options().text("profile"));
   if (profile_ == nullptr && mock_run_) profile_ = &criteria_.named("mock");
+  if (profile_ == nullptr && elsewhere()) profile_ = &criteria_.named("elsewhere");
   if (profile_ == nullptr) {
     harness::ModelFacts facts;
     facts.sha256 = model_sha256();
@@ -234,8 +256,9 @@ harness::Verdict Workbench::judged(Result result, const std::string& case_id) {
 double Workbench::elapsed_seconds() const { return static_cast<double>(clock().steady_ns() - start_ns_) * 1e-9; }
 
 json::object Workbench::subject() const {
-  json::object subject{{"name", mock_run_ ? "mock" : "engine"}, {"mock", mock_run_}};
+  json::object subject{{"name", row_->name}, {"mock", mock_run_}};
   if (mock_run_) return subject;
+  if (elsewhere() && tested_) subject = harness::to_json(tested_->describe());
   if (model_path_) subject["model_path"] = model_path_->string();
   if (!sha256_.empty()) subject["model_sha256"] = sha256_;
   if (model_) {

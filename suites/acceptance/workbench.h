@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,8 +47,15 @@ class Workbench {
 
   // --- the subject
   bool mock_run() const noexcept { return mock_run_; }
+  /// What this run tests; a mock where it is a mock run for want of a model.
+  const harness::SubjectRow& subject_row() const noexcept { return *row_; }
+  /// It lives in another process or machine: only its answers can be judged.
+  bool elsewhere() const noexcept;
   std::span<const harness::SubjectRow> subjects() const noexcept { return context_.subjects; }
   std::unique_ptr<harness::Subject> open_subject(const harness::SubjectRow& row);
+  harness::Subject& tested();  ///< a subject of subject_row(), opened once
+  /// Why the tested subject lacks one of these abilities; empty = it has all.
+  std::string why_not(std::initializer_list<harness::Ability> abilities);
 
   // --- the model; each throws Error(setup) where it cannot be had
   const std::filesystem::path& model_path();
@@ -73,7 +81,7 @@ class Workbench {
   double elapsed_seconds() const;
   /// The result of another case of this run, run now if it has not been yet. Set by the suite.
   std::function<harness::Result(const std::string& case_id)> result_of;
-  json::object subject() const;  ///< what the report says is tested
+  json::object subject() const;  ///< what the report says is tested, so far as it is known
 
   // --- criteria
   const Criteria& criteria() const noexcept { return criteria_; }
@@ -90,6 +98,8 @@ class Workbench {
   const std::int64_t start_ns_;
   Criteria criteria_;
   bool mock_run_ = false;
+  const harness::SubjectRow* row_ = nullptr;
+  std::unique_ptr<harness::Subject> tested_;
   const Profile* profile_ = nullptr;
   std::optional<std::filesystem::path> model_path_;
   std::shared_ptr<const engine::Model> model_;
