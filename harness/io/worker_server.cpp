@@ -109,7 +109,7 @@ std::vector<TokenId> Server::ids_of(const Frame& request) const {
   for (const TokenId id : ids) {
     if (id < 0 || id >= info.n_vocab) fail(ErrorKind::usage, "token {} is not in the vocabulary", id);
   }
-  if (static_cast<std::int64_t>(ids.size()) > info.n_ctx) {
+  if (request.name != "detokenize" && static_cast<std::int64_t>(ids.size()) > info.n_ctx) {
     fail(ErrorKind::usage, "{} tokens do not fit the context of {}; start the worker with -c", ids.size(), info.n_ctx);
   }
   return ids;

@@ -147,7 +147,8 @@ TEST_CASE("a worker answers each request, and counts kernels as it goes") {
   CHECK(frames[6].text("reused") == "0");
   CHECK(answer({"tokenize", {{"parse_special", "1"}}, "ab"}).payload == ids({1, 1, 1}));
   CHECK(answer({"tokenize", {{"add_bos", "0"}}, "ab"}).payload == ids({0, 0}));
-  CHECK(answer({"detokenize", {}, ids({1, 2, 3})}).payload == "xxx");
+  // Text may be longer than the context: nothing is computed with it.
+  CHECK(answer({"detokenize", {}, ids(std::vector<TokenId>(9, 1))}).payload == "xxxxxxxxx");
 }
 
 TEST_CASE("a worker generates greedily unless it is told how to sample") {
