@@ -61,6 +61,10 @@ Outcome outcome_of_logits(const std::string& rest) {
   });
 }
 
+Outcome opening(const std::string& script, int milliseconds = 5000) {
+  return outcome_of([&] { open(script, milliseconds); });
+}
+
 void check(const Outcome& outcome, SubjectFault fault, const std::string& words) {
   CAPTURE(outcome.message);
   CHECK(to_string(outcome.fault) == to_string(fault));
@@ -119,13 +123,14 @@ TEST_CASE("what a worker says of itself is in its description, also once it is g
 
 TEST_CASE("each way not to greet is a named outcome with the child's last words") {
   using F = SubjectFault;
-  const auto opening = [](const std::string& script, int milliseconds = 5000) {
-    return outcome_of([&] { open(script, milliseconds); });
-  };
   check(opening("exit 0"), F::ended, "exited with code 0 before it had answered 'hello'");
   check(opening("echo no memory >&2; exit 9"), F::ended, "exited with code 9; its last words: no memory");
   check(opening("kill -SEGV $$"), F::crashed, "ended by signal 11 (Segmentation fault)");
   check(opening("exec sleep 60", 100), F::hung, "took longer than 0.1 s");
+}
+
+TEST_CASE("a greeting in another protocol, or in none, is a named outcome") {
+  using F = SubjectFault;
   check(opening("exec yes"), F::garbage, "a frame without its number of bytes: 'y'");
   check(opening("echo Hello, world; cat"), F::garbage, "not a frame of the worker protocol: 'Hello, world'");
   check(opening("printf 'hello 0 protocol=bitharness.worker/2\\n'; cat"), F::wrong_version, "bitharness.worker/2");
@@ -153,7 +158,7 @@ TEST_CASE("each way not to answer is a named outcome") {
   check(outcome_of_logits("printf 'row 8 position=0\\n" + kOne + kNan + "'; cat >/dev/null"), F::garbage, "not finite");
   check(outcome_of_logits("printf 'done 0\\n'; cat >/dev/null"), F::garbage, "with a frame 'done'");
   const std::string row = "row 8 position=0\\n" + kOne + kOne;
-  check(outcome_of_logits("printf '" + row + "row 8 position=1\\n" + kOne + "'; exit 0"), F::garbage,
+  check(outcome_of_logits("printf '" + row + "row 8 position=1\\n" + kOne + "'; read request; exit 0"), F::garbage,
         "the stream ended inside");
   check(outcome_of([] { open(kHello + "exec sleep 60", 150)->tokenize("a", {}); }), F::hung, "took longer than 0.15 s");
   check(outcome_of([] { open(kHello + "printf 'ids 4\\n" + kId9 + "'; cat >/dev/null")->tokenize("a", {}); }),
