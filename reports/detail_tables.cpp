@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reports/findings.h"
+#include "reports/render.h"
 #include "reports/scale.h"
 
 namespace bh::reports {
@@ -53,6 +55,27 @@ std::vector<DetailTable> find_tables(const json::object& details) {
     }
     if (table.head.size() > 1) tables.push_back(std::move(table));
   }
+  return tables;
+}
+
+std::vector<DetailTable> find_case_tables(const harness::Report& report) {
+  std::vector<DetailTable> tables;
+  for (const harness::Result& result : report.results) {
+    if (result.metrics.empty()) continue;
+    const std::string label = case_label(report, result.case_id);
+    std::vector<std::string> head = {"Case", "Verdict"}, row = {label, std::string(to_string(result.verdict))};
+    for (const auto& metric : result.metrics) {
+      head.push_back(metric.name);
+      row.push_back(metric.value ? format_metric(metric) : std::string("n/a"));
+    }
+    const std::string kind = label.substr(0, label.find('/'));
+    auto table = std::find_if(tables.begin(), tables.end(),
+                              [&](const DetailTable& known) { return known.title == kind && known.head == head; });
+    if (table == tables.end()) table = tables.insert(tables.end(), {kind, head, {}});
+    table->rows.push_back(std::move(row));
+  }
+  tables.erase(std::remove_if(tables.begin(), tables.end(), [](const auto& table) { return table.rows.size() < 2; }),
+               tables.end());
   return tables;
 }
 

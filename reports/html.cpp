@@ -161,6 +161,16 @@ std::string detail_tables(const Result& result) {
   return out;
 }
 
+std::string case_tables(const Report& report) {
+  std::string out;
+  for (const DetailTable& table : find_case_tables(report)) {
+    const std::string text = html_table(table.title, table.head, table.rows);
+    out +=
+        table.rows.size() > 30 ? html_details(fmt::format("{}: {} cases", table.title, table.rows.size()), text) : text;
+  }
+  return out.empty() ? out : "<h2>Side by side</h2>\n" + out;
+}
+
 std::string strips(const Report& report, const Result& result) {
   std::string out;
   for (const auto& metric : result.metrics) {
@@ -225,7 +235,7 @@ std::string render_html(const Report& report, const harness::WriterStyle& style)
   const std::string plots =
       comparison_figure(report) + depth_figures(report) + error_figures(report) + divergence_figure(report);
   if (!plots.empty()) body += "<h2>At a glance</h2>\n" + plots;
-  body += "<h2>Cases</h2>\n";
+  body += case_tables(report) + "<h2>Cases</h2>\n";
   for (const std::size_t index : worst_first(report)) body += case_entry(report, report.results[index]);
   body += environment(report);
   body += fmt::format("<footer>Made from run.json{}, bitharness {}.</footer>\n",

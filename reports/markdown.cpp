@@ -21,7 +21,20 @@ std::string verdict_table(const Report& report) {
     rows.push_back({result.case_id, std::string(to_string(result.verdict)), is_required(report, result) ? "yes" : "no",
                     format_seconds(result.duration_ns), item == nullptr ? std::string() : item->title});
   }
-  return "## Verdicts\n\n" + md_table({"Case", "Verdict", "Required", "Time", "What"}, rows, rows.size()) + "\n";
+  constexpr std::size_t kLong = 60;
+  const std::string table = md_table({"Case", "Verdict", "Required", "Time", "What"}, rows, rows.size());
+  return "## Verdicts\n\n" +
+         (rows.size() > kLong ? md_collapsed(fmt::format("All {} cases", rows.size()), table) : table) + "\n";
+}
+
+std::string case_tables(const Report& report) {
+  std::string out;
+  for (const DetailTable& table : find_case_tables(report)) {
+    const std::string text = md_table(table.head, table.rows);
+    out += fmt::format("### {}\n\n", md_escaped(table.title)) +
+           (table.rows.size() > 30 ? md_collapsed(fmt::format("{} cases", table.rows.size()), text) : text) + "\n";
+  }
+  return out.empty() ? out : "## Results side by side\n\n" + out;
 }
 
 std::string metric_table(const Report& report, const Result& result) {
@@ -63,7 +76,7 @@ std::string environment_section(const Report& report) {
 
 std::string render_markdown(const Report& report, const harness::WriterStyle& style) {
   std::string out = md_intro(report, "bitharness " + report.suite) + verdict_table(report);
-  out += md_comparisons(report) + md_layers(report) + md_divergences(report);
+  out += case_tables(report) + md_comparisons(report) + md_layers(report) + md_divergences(report);
   out += environment_section(report);
   if (!report.subject.empty()) out += "## Subject\n\n" + md_json(report.subject) + "\n";
   if (!report.notes.empty()) out += "## Notes\n\n" + md_json(report.notes) + "\n";

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "harness/core/exhibits.h"
+#include "reports/detail_tables.h"
 #include "reports/history.h"
 #include "reports/html_text.h"
 #include "reports/plots.h"
@@ -177,6 +178,17 @@ TEST_CASE("CROSSVAL.md names the first layer beyond tolerance, each divergence, 
   CHECK_THAT(text, Contains("| layer 17 ffn\\_down |"));
   CHECK_THAT(text, Contains("| greedy | In the beginning | 41 | 0.012 | yes |  and |  that |"));
   CHECK_THAT(text, Contains("| prompt | cosine | kl |"));
+}
+
+TEST_CASE("cases of one kind with the same metrics stand side by side, a row each") {
+  const Report report = test::made_perf_report();
+  const auto tables = find_case_tables(report);
+  REQUIRE(tables.size() == 1);
+  CHECK(tables[0].title == "decode");
+  CHECK(tables[0].rows.size() == report.results.size());
+  CHECK(tables[0].rows[1][1] == "regressed");
+  CHECK(find_case_tables(test::made_crossval_report()).empty());
+  CHECK_THAT(render_markdown(report, {}), Contains("| decode/2b4t-f16/t16/d0 | regressed |"));
 }
 
 TEST_CASE("a history joins the runs of a suite: verdicts side by side, what changed in numbers") {
