@@ -169,9 +169,11 @@ void Comparison::compare_tokens(Result& result) {
   add(result, "token_agreement_share", static_cast<double>(agreeing) / static_cast<double>(settings_.steps));
   add(result, "near_ties", static_cast<double>(near_ties));
   const auto first = std::mismatch(left_.greedy_ids.begin(), left_.greedy_ids.end(), right_.greedy_ids.begin());
-  if (first.first == left_.greedy_ids.end()) return;
+  if (first.first == left_.greedy_ids.end()) return add(result, "greedy_equal_or_tie", 1);
+  // Up to here both sides have fed the same tokens, so this row is what the reference decided by.
   const auto step = first.first - left_.greedy_ids.begin();
   const auto& row = compared.rows[static_cast<std::size_t>(step)];
+  add(result, "greedy_equal_or_tie", row.finite && row.gap <= settings_.near_tie_std ? 1 : 0);
   harness::Divergence divergence;
   divergence.prompt = prompt_;
   divergence.position = step;

@@ -9,6 +9,7 @@
 #include "engine/model/hf_names.h"
 #include "generated/bh_parity.h"
 #include "harness/io/model_locator.h"
+#include "harness/judge/judge.h"
 #include "suites/parity/cases.h"
 
 namespace bh::suites::parity {
@@ -208,7 +209,13 @@ std::vector<harness::Expectation> ParitySuite::expectations() {
 Result ParitySuite::run(const Case& item) {
   const auto found = checks_.find(item.id);
   if (found == checks_.end()) fail(ErrorKind::internal, "the parity suite has no case {}", item.id);
-  return found->second();
+  // Judged at once, so that the progress of a run tells the verdict by the criteria.
+  Report report;
+  report.results.push_back(found->second());
+  report.results.back().case_id = item.id;
+  report.expectations = criteria_.expectations(profile_, {item.id});
+  harness::judge(report);
+  return std::move(report.results.back());
 }
 
 void ParitySuite::describe(Report& report) {

@@ -16,9 +16,10 @@
 //     required}]
 //   exact/token-ids: metrics strings, differing_strings; details differences [{name, text, index, left, right}]
 //   numeric, quantized: metrics finite, tau_b_median (samples: one per informative step), informative_steps,
-//     mean_nll_difference, greedy_equal_share (each side running free), token_agreement_share (on the one path; a near
-//     tie of the reference agrees), near_ties, logits_equal_where_required; details prompt, left and right {what,
-//     backend, mean_nll, greedy_ids, greedy_text, logits_sha256}, path_ids, steps [{tau_b, common_ids}], scored_tokens,
+//     mean_nll_difference, greedy_equal_share (each side running free), greedy_equal_or_tie (the first difference, if
+//     any, at a near tie of the reference), token_agreement_share (on the one path; a near tie of the reference
+//     agrees), near_ties, logits_equal_where_required; details prompt, left and right {what, backend, mean_nll,
+//     greedy_ids, greedy_text, logits_sha256}, path_ids, steps [{tau_b, common_ids}], scored_tokens,
 //     max_abs_difference, logits_identical, logits_required_identical, divergences (harness/core/exhibits.h)
 // Report.notes: profile, criteria_source, pairs [{pair, safetensors, gguf, safetensors_format, gguf_format,
 //   safetensors_sha256, gguf_sha256, weights_identical (null until a case asked)}].

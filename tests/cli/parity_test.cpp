@@ -29,7 +29,8 @@ void check_found(const TwinModels& twins, const std::set<std::string>& cases) {
   CAPTURE(run.err);
   CHECK(run.code == 1);
   std::set<std::string> failed;
-  for (const auto& result : parse_json(run.out, "stdout").at("results").as_array()) {
+  const auto report = parse_json(run.out, "stdout");
+  for (const auto& result : report.at("results").as_array()) {
     if (result.at("verdict") == "passed") continue;
     failed.insert(std::string(result.at("case_id").as_string()));
     const std::string id(result.at("case_id").as_string()),
@@ -81,7 +82,8 @@ TEST_CASE("every planted difference is named by its tensor") {
       std::copy(first.begin(), first.end(), data.begin());
     });
     twins.change_gguf("blk.0.attn_q.weight", [&](auto data) { std::copy(second.begin(), second.end(), data.begin()); });
-    check_found(twins, {"parity/exact/codes/blk.0.attn_q/packed", "parity/exact/codes/blk.1.attn_q/packed"});
+    check_found(twins, {"parity/exact/codes/blk.0.attn_q/packed", "parity/exact/codes/blk.1.attn_q/packed",
+                        "parity/exact/scales/blk.0.attn_q/packed", "parity/exact/scales/blk.1.attn_q/packed"});
   }
   {
     const TwinModels twins;
@@ -93,11 +95,18 @@ TEST_CASE("every planted difference is named by its tensor") {
 }
 
 TEST_CASE("parity takes float32 scales that round to the packed ones, and says what the case line is") {
-  const TwinModels twins;
-  twins.refine_gguf_scales();
-  CHECK(parity(twins).code == 0);
-  const Finished list = parity(twins, {"--repro", "--filter", "parity/numeric/p2/packed"});
-  CHECK(list.code == 0);
+  const TempFolder home;
+  const auto gguf = home / "model.gguf";
+  fs::copy_file(shipped_model() / "kjv-3m-i2_s.gguf", gguf);
+  fs::permissions(gguf, fs::perms::owner_write, fs::perm_options::add);
+  TwinModels::refine_scales(gguf);
+  std::vector<std::string> args = {"parity", "--safetensors", (shipped_model() / "packed").string(), "--gguf",
+                                   gguf.string()};
+  const Finished run = bitharness(args);
+  INFO(run.out);
+  CHECK(run.code == 0);
+  args.insert(args.end(), {"--repro", "--filter", "parity/numeric/p2/packed"});
+  const Finished list = bitharness(args);
   CHECK_THAT(list.out, Contains("--filter parity/numeric/p2/packed"));
 }
 

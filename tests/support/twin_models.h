@@ -63,13 +63,15 @@ class TwinModels {
     rewrite(path, bytes, file.find(tensor)->bytes, change);
   }
 
-  /// Every scale of the GGUF file becomes a float32 that bf16 cannot hold, and that rounds to the folder's.
-  void refine_gguf_scales() const {
-    const auto bytes = read_bytes(gguf());
-    const auto file = engine::GgufFile::parse(bytes, "model.gguf");
+  void refine_gguf_scales() const { refine_scales(gguf()); }
+
+  /// Every scale of a GGUF file becomes a float32 that bf16 cannot hold, and that rounds to the one it was.
+  static void refine_scales(const std::filesystem::path& path) {
+    const auto bytes = read_bytes(path);
+    const auto file = engine::GgufFile::parse(bytes, path.string());
     for (const engine::GgufTensor& tensor : file.tensors()) {
       if (tensor.type_id != static_cast<std::uint32_t>(engine::TensorType::i2_s)) continue;
-      change_gguf(tensor.name, [](std::span<std::byte> data) { change_scale(data, 37); });
+      rewrite(path, bytes, tensor.bytes, [](std::span<std::byte> data) { change_scale(data, 37); });
     }
   }
 
