@@ -68,7 +68,9 @@ const harness::Profile& Bench::profile() {
   if (profile_ == nullptr && options().has("profile")) profile_ = &criteria_.named(options().text("profile"));
   if (profile_ == nullptr) {
     const engine::Config& config = model().config;
-    profile_ = &criteria_.choose({model_sha256(), config.n_layer, config.n_embd, options().text("device")});
+    // What is recorded is known by the model's hash; a live reference can do more for the same model.
+    const std::string sha256 = lane_a_.live() ? std::string() : model_sha256();
+    profile_ = &criteria_.choose({sha256, config.n_layer, config.n_embd, options().text("device")});
   }
   return *profile_;
 }

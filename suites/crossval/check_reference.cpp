@@ -54,19 +54,26 @@ bool holds(const json::object& when, const engine::Model& model, const json::obj
   return true;
 }
 
-/// Adds the defects that apply to the details; returns those that make it a reference for another model.
-std::vector<std::string> add_defects(Result& result, const engine::Model& model, const json::object& facts) {
-  std::vector<std::string> invalidating;
+struct Defects {
+  std::vector<std::string> invalidating;  ///< those that make it a reference for another model
+  std::int64_t counted = 0;               ///< these, and those that warn
+};
+
+/// Adds the defects that apply to the details.
+Defects add_defects(Result& result, const engine::Model& model, const json::object& facts) {
+  Defects defects;
   json::array found;
   const json::value table = parse_json(embedded::crossval::known_defects_json(), "known_defects.json");
   for (const json::value& row : table.as_object().at("defects").as_array()) {
     const json::object& defect = row.as_object();
     if (!holds(defect.at("when").as_object(), model, facts)) continue;
-    found.push_back(json::object{{"id", defect.at("id")}, {"effect", defect.at("effect")}});
-    if (defect.at("invalidates").as_bool()) invalidating.emplace_back(defect.at("effect").as_string());
+    const std::string_view severity = defect.at("severity").as_string();
+    found.push_back(json::object{{"id", defect.at("id")}, {"severity", severity}, {"effect", defect.at("effect")}});
+    if (severity != "noted") ++defects.counted;
+    if (severity == "invalidates") defects.invalidating.emplace_back(defect.at("effect").as_string());
   }
   result.details["known_defects"] = std::move(found);
-  return invalidating;
+  return defects;
 }
 
 /// The provenance of recorded outputs in the words of a live reference's facts.
@@ -99,14 +106,14 @@ Result check_reference(Bench& bench, Lane& lane) {
   result.details["reference"] = lane.name();
   result.details["facts"] = facts;
   result.details["model_activation"] = activation_of(model);
-  const std::vector<std::string> invalidating = add_defects(result, model, facts);
+  const Defects defects = add_defects(result, model, facts);
   add(result, "answers", 1);
   add(result, "same_vocabulary_size", same_vocabulary);
-  add(result, "known_defects", static_cast<double>(result.details["known_defects"].as_array().size()));
-  add(result, "invalidating_defects", static_cast<double>(invalidating.size()));
-  if (!invalidating.empty()) {
+  add(result, "known_defects", static_cast<double>(defects.counted));
+  add(result, "invalidating_defects", static_cast<double>(defects.invalidating.size()));
+  if (!defects.invalidating.empty()) {
     result.verdict = harness::Verdict::untrusted;
-    result.reason = "it is no reference for this model: " + invalidating.front();
+    result.reason = "it is no reference for this model: " + defects.invalidating.front();
   }
   return result;
 }
