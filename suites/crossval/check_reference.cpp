@@ -98,6 +98,12 @@ Result check_reference(Bench& bench, Lane& lane) {
     facts = info.facts;
     result.details["version"] = info.version;
     result.details["backend"] = info.backend;
+    json::array cannot;
+    for (const std::string& reason : lane.cannot()) {
+      bench.progress("reference: " + reason);
+      cannot.emplace_back(reason);
+    }
+    result.details["cannot"] = std::move(cannot);
     if (info.n_vocab > 0) same_vocabulary = info.n_vocab == model.config.n_vocab ? 1 : 0;
   } else {
     facts = facts_of(lane.recorded());

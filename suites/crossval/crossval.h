@@ -5,6 +5,7 @@
 //   every case        reference: its name with version; outcome: of a case that got no answer, how the reference failed
 //   reference         facts: commit, build_flags, system_info, activation, ...; model_activation;
 //                     known_defects: [{id, severity, effect}] that touch this comparison
+//                     cannot: what a live one is not able to do, such as a server that tells no logits
 //   tokens            prompts: [{prompt, tokens, equal, first_difference, ours_there, reference_there, hint, ours,
 //   reference}] ops/*, trace/*    layers: exhibits (harness/core/exhibits.h), one per point in the order computed;
 //                     points: [{layer, op, relative_error, max_abs, values, codes, flips}]; mode, prompts, positions;

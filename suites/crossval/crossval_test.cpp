@@ -240,6 +240,7 @@ TEST_CASE("what a reference is not able to do is skipped with its reason") {
   const Report report = run("cannot give logits");
   CHECK(result_of(report, "logits/batch").verdict == Verdict::skipped);
   CHECK(result_of(report, "logits/batch").reason == "it is a server");
+  CHECK(result_of(report, "reference").details.at("cannot").as_array().at(0).as_string() == "it is a server");
   CHECK(result_of(report, "tokens").verdict == Verdict::passed);
   CHECK(report.outcome.exit_code == 3);
 }

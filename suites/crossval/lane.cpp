@@ -86,6 +86,17 @@ harness::SubjectInfo Lane::describe() {
   return guarded([&] { return subject(Numerics::reference_batch).describe(); });
 }
 
+std::vector<std::string> Lane::cannot() {
+  return guarded([&] {
+    std::vector<std::string> reasons;
+    for (const Ability ability : {Ability::tokenize, Ability::logits, Ability::generate, Ability::trace}) {
+      std::string why_not = subject(Numerics::reference_batch).why_not(ability);
+      if (!why_not.empty()) reasons.push_back(std::move(why_not));
+    }
+    return reasons;
+  });
+}
+
 const harness::Recorded& Lane::recorded() {
   if (!looked_) recorded_ = find_recorded(bench_.model_path(), bench_.model_sha256());
   looked_ = true;

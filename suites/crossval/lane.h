@@ -51,6 +51,7 @@ class Lane {
 
   // Each of these throws LaneError where the reference is missing, fails, or cannot do it.
   harness::SubjectInfo describe();      ///< of a live one
+  std::vector<std::string> cannot();    ///< what a live one is not able to do, in its words
   const harness::Recorded& recorded();  ///< of one that is not live
   std::string name();                   ///< "bitnet.cpp 6d113cd (recorded)"
   std::vector<engine::TokenId> tokenize(const std::string& text);

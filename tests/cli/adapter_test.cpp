@@ -135,6 +135,7 @@ TEST_CASE("the adapter's tokens, logits and greedy text are its library's") {
     REQUIRE(text.size() == 5);
     const auto last = batch.end() - kVocabulary;
     CHECK(text[0] == static_cast<std::int32_t>(std::max_element(last, batch.end()) - last));
+    logits(adapter, ids, "batch");
     for (const char* reused : {"0", "4"}) {  // the second time the prompt is still there
       adapter.ask({"time", {{"decode_tokens", "5"}}, frame.payload});
       adapter.next();
