@@ -100,7 +100,7 @@ Result check_greedy(Bench& bench, Lane& lane) {
       row["explained"] = fine;
       harness::add_exhibit(
           result, harness::Divergence{fmt::format("{} ({})", one_line(run.prompt), to_string(numerics)),
-                                      static_cast<std::int64_t>(parting->index), parting->their_margin, near_tie,
+                                      static_cast<std::int64_t>(parting->index), distance, near_tie,
                                       show_token(tokenizer, parting->ours), show_token(tokenizer, parting->theirs)});
     }
     texts.push_back(std::move(row));
