@@ -6,6 +6,7 @@
 #include "generated/bh_crossval.h"
 #include "harness/io/model_locator.h"
 #include "harness/io/sha256.h"
+#include "suites/subjects/bitnet_cpp.h"
 
 namespace bh::suites::crossval {
 
@@ -18,10 +19,13 @@ Bench::Bench(const harness::SuiteContext& context)
     fail(ErrorKind::usage, "--prompt and --prompts need a live reference (--reference): recorded outputs have theirs");
   }
   if (!lane_a_.named() && lane_b_.named()) fail(ErrorKind::usage, "--lane-b stands beside --reference: name that, too");
-  for (const Lane* lane : {&lane_a_, &lane_b_}) {
-    const std::string address = options().text(lane == &lane_a_ ? "reference" : "lane-b");
-    if (address.empty() || address.find("://") != std::string::npos || std::filesystem::exists(address)) continue;
-    fail(ErrorKind::setup, "there is no reference at '{}': name a built folder, an adapter or a URL", address);
+  for (const char* option : {"reference", "lane-b"}) {
+    const std::string address = options().text(option);
+    if (address.empty() || address.find("://") != std::string::npos) continue;
+    if (!std::filesystem::exists(address)) {
+      fail(ErrorKind::setup, "there is no reference at '{}': name a built folder, an adapter or a URL", address);
+    }
+    static_cast<void>(find_reference(address));  // a folder without one is said at once, not case by case
   }
 }
 

@@ -28,6 +28,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// An address has to exist; the fake does not look at it.
+const std::string kSomeFile = (test::shipped_model() / "README.md").string();
+
 /// What is wrong with the fake reference. Rows of the list of subjects carry no state, so this one is global.
 std::string planted;
 
@@ -94,7 +97,7 @@ Report run(const std::string& defect, std::map<std::string, std::string> values 
   values.emplace("model", (test::shipped_model() / "kjv-3m-i2_s.gguf").string());
   values.emplace("threads", "1");
   if (defect != "recorded") {
-    values.emplace("reference", "/");
+    values.emplace("reference", kSomeFile);
     values.emplace("prompt", "And the LORD said unto Moses, Go");
     values.emplace("tokens", "6");
     values.emplace("profile", "shallow");
@@ -246,7 +249,7 @@ TEST_CASE("what a reference is not able to do is skipped with its reason") {
 }
 
 TEST_CASE("two references stand side by side") {
-  const Report report = run("", {{"lane-b", "/"}});
+  const Report report = run("", {{"lane-b", kSomeFile}});
   CHECK(result_of(report, "lanes").verdict == Verdict::passed);
   CHECK(*result_of(report, "lanes").find_metric("min_cosine")->value == Approx(1));
   CHECK(report.outcome.exit_code == 0);
@@ -254,8 +257,9 @@ TEST_CASE("two references stand side by side") {
 
 TEST_CASE("options that fit no reference are refused") {
   CHECK_THROWS_AS(run("recorded", {{"prompt", "x"}}), Error);
-  CHECK_THROWS_AS(run("recorded", {{"lane-b", "/"}}), Error);
+  CHECK_THROWS_AS(run("recorded", {{"lane-b", kSomeFile}}), Error);
   CHECK_THROWS_AS(run("", {{"reference", "/no/such/folder"}}), Error);
+  CHECK_THROWS_AS(run("", {{"reference", test::shipped_model().string()}}), Error);  // no adapter in it
 }
 
 TEST_CASE("int8 codes are those of the definition") {
