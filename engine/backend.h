@@ -60,6 +60,8 @@ class Backend {
   virtual std::string describe() const = 0;               ///< "cpu, avx512_vnni, 2 threads"
   virtual std::int32_t max_rows() const noexcept = 0;     ///< rows one step may hold
   virtual std::size_t weight_bytes() const noexcept = 0;  ///< packed weights held on the device
+  /// Bytes of weights that a greedy decode step of one row reads, without the few rows that a screened head rescores.
+  virtual std::size_t greedy_step_bytes() const noexcept = 0;
   /// Throws Error(setup) where memory does not suffice.
   virtual std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) = 0;
 

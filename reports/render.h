@@ -19,6 +19,8 @@ std::string render_verdicts(const harness::Report& report, const harness::Writer
 std::string render_markdown(const harness::Report& report, const harness::WriterStyle& style);
 /// Worst first, at most kSummaryBytes: what a CI page shows.
 std::string render_summary(const harness::Report& report, const harness::WriterStyle& style);
+/// For tools that read the output of `llama-bench -o jsonl`.
+std::string render_llama_bench(const harness::Report& report, const harness::WriterStyle& style);
 std::string render_junit(const harness::Report& report, const harness::WriterStyle& style);
 std::string render_receipt(const harness::Report& report, const harness::WriterStyle& style);
 /// PERF_COMPARISON.md.

@@ -16,6 +16,7 @@ constexpr std::array kWriters = {
     harness::Writer{"html", "report.html", render_html, "", render_history_html},
     harness::Writer{"summary", "summary.md", render_summary},
     harness::Writer{"junit", "junit.xml", render_junit},
+    harness::Writer{"llama-bench", "", render_llama_bench, "perf"},
     harness::Writer{"receipt", "receipt.json", render_receipt},
 };
 }  // namespace

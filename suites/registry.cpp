@@ -4,7 +4,9 @@
 
 #include "suites/acceptance/acceptance.h"
 #include "suites/crossval/crossval.h"
+#include "suites/kernels/kernels.h"
 #include "suites/parity/parity.h"
+#include "suites/perf/perf.h"
 
 namespace bh::suites {
 
@@ -16,6 +18,10 @@ std::span<const harness::SuiteRow> suites() noexcept {
                         crossval::option_rows(), crossval::make},
       harness::SuiteRow{"parity", "the same model as SafeTensors and as GGUF: what both hold, and what both compute",
                         parity::option_rows(), parity::make},
+      harness::SuiteRow{"perf", "how fast, against the machine, a rival in the same minutes, and a stored baseline",
+                        perf::option_rows(), perf::make},
+      harness::SuiteRow{"kernels", "every CPU kernel alone: equal to the scalar one, then how fast",
+                        kernels::option_rows(), kernels::make},
   };
   return kSuites;
 }

@@ -104,6 +104,13 @@ std::string CpuBackend::describe() const {
   return fmt::format("cpu, {}, {} thread{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s");
 }
 
+std::size_t CpuBackend::greedy_step_bytes() const noexcept {
+  std::size_t bytes = weight_bytes_;
+  if (!model_->tied_output) bytes -= model_->token_embd.bytes.size();  // one row of it is read
+  if (screened_head_) bytes -= model_->output.bytes.size();
+  return bytes;
+}
+
 std::unique_ptr<KvCache> CpuBackend::make_cache(std::int32_t n_ctx, Numerics numerics) {
   try {
     return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics);

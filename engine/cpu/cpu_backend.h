@@ -47,6 +47,7 @@ class CpuBackend final : public Backend {
   std::string describe() const override;
   std::int32_t max_rows() const noexcept override { return max_rows_; }
   std::size_t weight_bytes() const noexcept override { return weight_bytes_; }
+  std::size_t greedy_step_bytes() const noexcept override;
   std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) override;
 
   void begin(std::span<const StepRow> rows) override;

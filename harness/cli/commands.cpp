@@ -33,9 +33,9 @@ std::string read_stream(std::istream& in, std::string_view what) {
 
 std::span<const CommandRow> commands() noexcept {
   static const std::array kCommands = {
-      kRunCommand,    kTokenizeCommand, kInspectCommand, kPerplexityCommand, kConvertCommand,
-      kSynthCommand,  kKeygenCommand,   kSignCommand,    kVerifyCommand,     kSignoffCommand,
-      kReportCommand, kWorkerCommand,   kDevicesCommand, kDoctorCommand,     kCompletionsCommand,
+      kRunCommand,     kTokenizeCommand, kInspectCommand, kPerplexityCommand, kConvertCommand,     kSynthCommand,
+      kKeygenCommand,  kSignCommand,     kVerifyCommand,  kSignoffCommand,    kReportCommand,      kWorkerCommand,
+      kDevicesCommand, kDoctorCommand,   kCompareCommand, kBaselineCommand,   kCompletionsCommand,
   };
   return kCommands;
 }

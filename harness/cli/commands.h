@@ -25,6 +25,8 @@ extern const CommandRow kWorkerCommand;
 extern const CommandRow kDevicesCommand;
 extern const CommandRow kReportCommand;
 extern const CommandRow kCompletionsCommand;
+extern const CommandRow kCompareCommand;
+extern const CommandRow kBaselineCommand;
 
 namespace rows {
 inline constexpr OptionRow kModel{.name = "model",

@@ -52,6 +52,11 @@ constexpr std::array kSuiteRows = {
               .value_name = "FILE",
               .help = "sign the receipt in the run directory with this private key (see 'bitharness keygen')"},
     OptionRow{.name = "json", .help = "print the whole report as JSON on stdout"},
+    OptionRow{.name = "emit",
+              .kind = OptionKind::choice,
+              .value_name = "FORMAT",
+              .help = "print this form of the report on stdout; llama-bench: its JSON Lines, from perf",
+              .choices = "json|junit|markdown|summary|llama-bench"},
     OptionRow{.name = "quiet", .aliases = "q", .help = "no progress on stderr"},
     OptionRow{.name = "verbose", .aliases = "v", .help = "show every metric on stdout, not only what is not green"},
 };
@@ -62,7 +67,8 @@ std::string repro_options(const Options& options, std::span<const OptionRow> row
   for (const OptionValue& option : options.values()) {
     const bool left_out = option.name == "filter" || option.name == "list" || option.name == "repro" ||
                           option.name == "output" || option.name == "sign" || option.name == "json" ||
-                          option.name == "quiet" || option.name == "verbose" || option.name == "config";
+                          option.name == "emit" || option.name == "promote" || option.name == "quiet" ||
+                          option.name == "verbose" || option.name == "config";
     if (left_out || option.source == OptionSource::default_value) continue;
     const auto row =
         std::find_if(rows.begin(), rows.end(), [&](const OptionRow& item) { return item.name == option.name; });
@@ -100,6 +106,7 @@ class SuiteRun {
   void finish();
   void write_run() const;
   void print() const;
+  Writer stdout_writer() const;  ///< Error(usage) where the suite has none of that name
   void progress(std::string_view line);
   void on_signal(int signal);
 
@@ -139,6 +146,7 @@ int SuiteRun::run() {
     if (!options_.has("output")) fail(ErrorKind::usage, "--sign signs what is in the run directory: add -o DIR");
     key_ = SigningKey::read_private(options_.text("sign"));
   }
+  static_cast<void>(stdout_writer());  // refused before hours of work, not after
   suite_ = row_.make(context);
   select_cases();
   if (options_.flag("list") || options_.flag("repro")) return list();
@@ -147,6 +155,7 @@ int SuiteRun::run() {
   const std::lock_guard lock(mutex_);
   finish();
   if (key_) sign_run(directory_, *key_);
+  suite_->finished(report_);
   return report_.outcome.exit_code;
 }
 
@@ -271,14 +280,23 @@ void SuiteRun::write_run() const {
   file.commit();
 }
 
+Writer SuiteRun::stdout_writer() const {
+  std::string wanted = options_.flag("json") ? "json" : "console";
+  if (options_.has("emit")) {
+    if (options_.flag("json")) fail(ErrorKind::usage, "--json and --emit both say what to print; take one");
+    wanted = options_.text("emit");
+  }
+  for (const Writer& writer : writers_of(app_.writers, row_.name)) {
+    if (writer.name == wanted) return writer;
+  }
+  fail(ErrorKind::usage, "--emit {}: the suite {} has no such form", wanted, row_.name);
+}
+
 void SuiteRun::print() const {
   const char* no_colour = world_.getenv("NO_COLOR");
   const WriterStyle style{.colour = world_.out_is_terminal && (no_colour == nullptr || *no_colour == '\0'),
                           .verbose = options_.flag("verbose")};
-  const std::string_view wanted = options_.flag("json") ? "json" : "console";
-  for (const Writer& writer : writers_of(app_.writers, report_.suite)) {
-    if (writer.name == wanted) world_.out << writer.render(report_, style) << std::flush;
-  }
+  world_.out << stdout_writer().render(report_, style) << std::flush;
 }
 
 void SuiteRun::progress(std::string_view line) {

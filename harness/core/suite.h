@@ -37,6 +37,8 @@ class Suite {
   virtual Result run(const Case& item) = 0;
   /// Subject and notes of the report; called after expand() and after every case, so that an interrupted run has them.
   virtual void describe(Report& report) { static_cast<void>(report); }
+  /// The judged report of a run that came to its end, once it is written: what is to become of it. May throw.
+  virtual void finished(const Report& report) { static_cast<void>(report); }
 };
 
 /// A row of the list of suites: `bitharness <name>` runs it.

@@ -23,6 +23,7 @@ harness::SubjectInfo EngineSubject::describe() const {
   info.model_path = model_->source.path;
   info.n_vocab = model_->config.n_vocab;
   info.n_ctx = session_.n_ctx();
+  info.facts["greedy_step_bytes"] = std::to_string(backend_->greedy_step_bytes());
   for (KernelCount& kernel : backend_->kernel_counts()) {
     if (kernel.count > 0) info.kernels.push_back(std::move(kernel));
   }

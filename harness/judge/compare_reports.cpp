@@ -1,0 +1,175 @@
+#include "harness/judge/compare_reports.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/core/exhibits.h"
+#include "harness/core/statistics.h"
+#include "harness/judge/judge.h"
+#include "harness/judge/machine.h"
+
+namespace bh::harness {
+namespace {
+
+constexpr std::size_t kMinSamples = 5;
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+/// Carries over between machines of a class.
+bool is_share(std::string_view metric) { return ends_with(metric, "bandwidth_fraction") || metric == "speed_ratio"; }
+
+MedianInterval interval_of(const Metric& metric) {
+  if (metric.samples.empty()) return {*metric.value, *metric.value, 1, 1};
+  return median_interval(metric.samples);
+}
+
+const Result* result_of(const Report& report, const std::string& case_id) {
+  for (const Result& result : report.results) {
+    if (result.case_id == case_id) return &result;
+  }
+  return nullptr;
+}
+
+bool is_green(Verdict verdict) { return verdict == Verdict::passed || verdict == Verdict::warned; }
+
+class Comparer {
+ public:
+  Comparer(const Report& before, const Report& now, double margin)
+      : before_(before),
+        now_(now),
+        margin_(margin),
+        same_machine_(machine_fingerprint(before.environment) == machine_fingerprint(now.environment)),
+        same_class_(machine_class(before.environment) == machine_class(now.environment)) {}
+
+  Report report() {
+    Report all = now_;
+    all.suite = "compare";
+    all.cases.clear();
+    all.results.clear();
+    all.expectations.clear();
+    all.notes = {{"before", about(before_)},
+                 {"now", about(now_)},
+                 {"margin", margin_},
+                 {"same_machine", same_machine_},
+                 {"same_class", same_class_}};
+    for (const Result& result : now_.results) add_case(all, result, result_of(before_, result.case_id));
+    for (const Result& result : before_.results) {
+      if (result_of(now_, result.case_id) == nullptr) add(all, result.case_id, skipped("only the run before has it"));
+    }
+    judge(all);
+    return all;
+  }
+
+ private:
+  static json::object about(const Report& report) {
+    return {{"suite", report.suite},
+            {"started_at", report.started_at},
+            {"git_describe", report.environment.git_describe},
+            {"fingerprint", machine_fingerprint(report.environment)},
+            {"exit_code", report.outcome.exit_code}};
+  }
+
+  void add(Report& all, const std::string& id, Result result) const {
+    Case item;
+    item.id = "compare/" + id;
+    for (const Report* source : {&before_, &now_}) {
+      if (const Case* found = source->find_case(id)) {
+        item.title = found->title;
+        item.repro = found->repro;
+      }
+    }
+    result.case_id = item.id;
+    all.cases.push_back(std::move(item));
+    all.results.push_back(std::move(result));
+  }
+
+  void add_case(Report& all, const Result& now, const Result* before) const {
+    if (before == nullptr) return add(all, now.case_id, skipped("only the run now has it"));
+    Result result;
+    if (is_green(before->verdict) && !is_green(now.verdict)) {
+      result.verdict = now.verdict;
+      result.reason = fmt::format("it {} before; now: {}", to_string(before->verdict), now.reason);
+      result.error_kind = now.error_kind;
+    }
+    bool any = false;
+    for (const Metric& metric : now.metrics) any = add_metric(all, result, now.case_id, metric, *before) || any;
+    if (!any && is_green(result.verdict)) result = skipped("no metric of it says which is better");
+    add(all, now.case_id, std::move(result));
+  }
+
+  bool add_metric(Report& all, Result& result, const std::string& id, const Metric& now, const Result& before) const {
+    const auto better = better_direction(now.name);
+    const Metric* then = before.find_metric(now.name);
+    const auto usable = [](const Metric* metric) { return metric != nullptr && metric->value && *metric->value > 0; };
+    if (!better || !usable(&now) || !usable(then)) return false;
+    const MedianInterval ours = interval_of(now), theirs = interval_of(*then);
+    const bool higher = *better == Better::higher;
+    const double ratio = higher ? *now.value / *then->value : *then->value / *now.value;
+    const double low = higher ? ours.low / theirs.high : theirs.low / ours.high;
+    const double high = higher ? ours.high / theirs.low : theirs.high / ours.low;
+    const bool enough = std::min(now.samples.size(), then->samples.size()) >= kMinSamples;
+    const bool comparable = is_share(now.name) ? same_class_ : same_machine_;
+    const bool gated = enough && comparable;
+    harness::add(result, now.name + "_ratio", ratio);
+    harness::add(result, now.name + "_ratio_low", low);
+    harness::add(result, now.name + "_ratio_high", high);
+    if (gated) {
+      const std::string source = fmt::format("compare, margin {:g}", margin_);
+      for (const auto& [end, verdict] : {std::pair("high", Verdict::regressed), std::pair("low", Verdict::untrusted)}) {
+        all.expectations.push_back({"compare/" + id, fmt::format("{}_ratio_{}", now.name, end), 1 - margin_,
+                                    std::nullopt, source, true, verdict});
+      }
+    }
+    Comparison shown;
+    shown.kind = "baseline";
+    shown.candidate = "now";
+    shown.against = "before";
+    shown.metric = now.name;
+    shown.unit = now.unit;
+    shown.candidate_value = now.value;
+    shown.against_value = then->value;
+    shown.ratio = ratio;
+    shown.low = low;
+    shown.high = high;
+    shown.margin = margin_;
+    shown.conclusion = !comparable          ? "not gated: another machine"
+                       : !enough            ? "not gated: too few samples"
+                       : high < 1 - margin_ ? "fail"
+                       : low < 1 - margin_  ? "inconclusive"
+                                            : "pass";
+    add_exhibit(result, shown);
+    return gated || !comparable;
+  }
+
+  const Report& before_;
+  const Report& now_;
+  const double margin_;
+  const bool same_machine_;
+  const bool same_class_;
+};
+
+}  // namespace
+
+std::optional<Better> better_direction(std::string_view metric) noexcept {
+  // The machine's own and the rival's figures, and bounds of intervals, are nobody's merit.
+  if (starts_with(metric, "read_") || starts_with(metric, "reference_") || ends_with(metric, "_low") ||
+      ends_with(metric, "_high")) {
+    return std::nullopt;
+  }
+  if (ends_with(metric, "_per_second") || is_share(metric)) return Better::higher;
+  for (const std::string_view unit : {"_ms", "_ns", "_seconds", "peak_resident_bytes", "bytes_per_token"}) {
+    if (ends_with(metric, unit)) return Better::lower;
+  }
+  return std::nullopt;
+}
+
+Report compare_reports(const Report& before, const Report& now, double margin) {
+  return Comparer(before, now, margin).report();
+}
+
+}  // namespace bh::harness

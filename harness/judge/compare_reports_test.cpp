@@ -1,0 +1,87 @@
+#include "harness/judge/compare_reports.h"
+
+#include <algorithm>
+
+#include "harness/core/exhibits.h"
+#include "tests/support/catch.h"
+
+using namespace bh::harness;
+
+namespace {
+
+/// A run whose decode speeds lie around `speed`, one percent apart.
+Report run_of(double speed, Verdict verdict = Verdict::passed) {
+  Report report;
+  report.suite = "perf";
+  Result result;
+  result.case_id = "perf/decode";
+  result.verdict = verdict;
+  if (verdict != Verdict::passed) result.reason = "planted";
+  std::vector<double> samples;
+  for (int i = -5; i <= 5; ++i) samples.push_back(speed * (1 + 0.001 * i));
+  add_samples(result, "decode_tokens_per_second", speed, "tok/s", samples);
+  add_samples(result, "inter_token_ms", 1000 / speed, "ms", {1000 / speed});
+  add_samples(result, "read_bytes_per_second", 1e9, "bytes/s", samples);
+  add_samples(result, "bandwidth_fraction", speed / 100, "", [&] {
+    for (double& sample : samples) sample /= 100;
+    return samples;
+  }());
+  report.results.push_back(result);
+  report.cases.push_back({result.case_id, "", {}, "bitharness perf"});
+  return report;
+}
+
+const Result& only(const Report& report) {
+  REQUIRE(report.results.size() == 1);
+  return report.results[0];
+}
+
+}  // namespace
+
+TEST_CASE("a run that is 15 % slower than the one before is regressed, 1 % is not") {
+  const Report slow = compare_reports(run_of(100), run_of(85), 0.05);
+  CHECK(only(slow).verdict == Verdict::regressed);
+  CHECK(slow.outcome.exit_code == 1);
+  CHECK(*only(slow).find_metric("decode_tokens_per_second_ratio")->value == Approx(0.85));
+  CHECK(only(slow).find_metric("read_bytes_per_second_ratio") == nullptr);
+  const Report same = compare_reports(run_of(100), run_of(99), 0.05);
+  CHECK(only(same).verdict == Verdict::passed);
+  CHECK(same.outcome.exit_code == 0);
+  CHECK(compare_reports(run_of(85), run_of(100), 0.05).outcome.exit_code == 0);
+}
+
+TEST_CASE("what lies on the margin is inconclusive") {
+  const Report report = compare_reports(run_of(100), run_of(95), 0.05);
+  CHECK(only(report).verdict == Verdict::untrusted);
+  CHECK(report.outcome.exit_code == 3);
+}
+
+TEST_CASE("a single number is shown and not judged") {
+  const auto shown = comparisons_of(only(compare_reports(run_of(100), run_of(50), 0.05)));
+  const auto found =
+      std::find_if(shown.begin(), shown.end(), [](const Comparison& item) { return item.metric == "inter_token_ms"; });
+  REQUIRE(found != shown.end());
+  CHECK(found->ratio == Approx(0.5));
+  CHECK(found->conclusion == "not gated: too few samples");
+}
+
+TEST_CASE("between machines only shares are judged, between classes nothing is") {
+  Report elsewhere = run_of(100);
+  elsewhere.environment.host_name = "elsewhere";
+  const Report report = compare_reports(elsewhere, run_of(85), 0.05);
+  CHECK(only(report).verdict == Verdict::regressed);
+  CHECK(only(report).reason.find("decode_tokens") == std::string::npos);
+  elsewhere.environment.usable_cores = 64;
+  CHECK(compare_reports(elsewhere, run_of(85), 0.05).expectations.empty());
+}
+
+TEST_CASE("a case that fails now fails the comparison, and cases of one side prove nothing") {
+  CHECK(compare_reports(run_of(100), run_of(100, Verdict::failed), 0.05).outcome.exit_code == 1);
+  Report other = run_of(100);
+  other.results[0].case_id = "perf/other";
+  const Report report = compare_reports(run_of(100), other, 0.05);
+  REQUIRE(report.results.size() == 2);
+  CHECK(report.results[0].verdict == Verdict::skipped);
+  CHECK(report.outcome.exit_code == 3);
+  CHECK(compare_reports(run_of(100), {}, 0.05).outcome.exit_code == 3);
+}

@@ -1,0 +1,225 @@
+#include "suites/perf/own_cases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/base/error.h"
+#include "harness/core/statistics.h"
+#include "harness/io/sha256.h"
+#include "harness/measure/cpu_time.h"
+#include "harness/measure/memory.h"
+#include "harness/measure/progress.h"
+#include "harness/measure/workload.h"
+
+namespace bh::suites::perf {
+
+using engine::TokenId;
+using harness::Result;
+
+namespace {
+
+/// Right before fast: the greedy answer by the ordinary way is the timed one, and logits are numbers.
+void check_output(Result& result, Bench& bench, const Spec& spec, harness::Subject& subject, const Work& work,
+                  TimedSubject& timed) {
+  engine::GenerateOptions greedy;
+  greedy.max_tokens = work.decode_tokens + 1;
+  greedy.ignore_eog = true;
+  greedy.sampling.temperature = 0;
+  const auto expected = subject.generate(work.prompt, greedy).ids;
+  timed.warm_up();
+  const bool equal = expected == timed.ids();
+
+  const auto n_vocab = subject.describe().n_vocab;
+  const auto tokens = std::min<std::int64_t>(static_cast<std::int64_t>(bench.number("sample", "check_tokens")),
+                                             bench.models()[spec.model].n_ctx);
+  const std::vector<float> logits = subject.logits(harness::some_tokens(n_vocab, tokens));
+  const bool finite = std::all_of(logits.begin(), logits.end(), [](float value) { return std::isfinite(value); });
+  harness::add(result, "logits_finite", finite ? 1 : 0);
+  result.details["logits_hash"] = harness::sha256_floats(logits);
+  result.details["logits_tokens"] = tokens;
+  result.details["tokens_hash"] = hash_ids(timed.ids());
+  if (!equal) result.details["generated_hash"] = hash_ids(expected);
+  harness::add(result, "outputs_equal", equal ? 1 : 0);
+}
+
+/// What is known only after the samples: whether all had one answer, whose clock they were timed with, who else ran.
+void finish(Result& result, harness::Subject& subject, const TimedSubject& timed, const harness::CpuTime& before) {
+  for (harness::Metric& metric : result.metrics) {
+    if (metric.name == "outputs_equal" && !timed.outputs_equal()) metric.value = 0;
+  }
+  harness::add(result, "clock_agreement", timed.clock_agreement());
+  if (const auto shares = harness::cpu_shares(before, harness::read_cpu_time())) {
+    harness::add(result, "foreign_load_share", shares->foreign);
+    harness::add(result, "steal_share", shares->steal);
+  }
+  const harness::SubjectInfo info = subject.describe();
+  result.details["backend"] = info.backend;
+  result.details["numerics"] = info.numerics;
+  json::object kernels;
+  for (const engine::KernelCount& kernel : info.kernels) kernels[kernel.name] = kernel.count;
+  result.details["kernels"] = std::move(kernels);
+}
+
+/// "inter_token_p95_ms" only where enough samples lie beyond.
+void add_percentiles(Result& result, const std::string& stem, const std::vector<double>& samples) {
+  for (const int percent : {95, 99}) {
+    const std::string name = fmt::format("{}_p{}_ms", stem, percent);
+    if (harness::enough_for_percentile(samples.size(), percent)) {
+      harness::add(result, name, harness::percentile(samples, percent), "ms");
+    } else {
+      harness::add_missing(
+          result, name, "ms",
+          fmt::format("hidden: {} samples, it takes {}", samples.size(), harness::samples_for_percentile(percent)));
+    }
+  }
+}
+
+void append_ms(std::vector<double>& to, const std::vector<std::int64_t>& ns) {
+  for (const std::int64_t value : ns) to.push_back(static_cast<double>(value) * 1e-6);
+}
+
+void add_interval(Result& result, const std::string& name, const std::vector<double>& samples) {
+  const harness::MedianInterval interval = harness::median_interval(samples);
+  harness::add(result, name + "_low", interval.low);
+  harness::add(result, name + "_high", interval.high);
+  result.details[name + "_coverage"] = interval.coverage;
+}
+
+}  // namespace
+
+Work work_of(const Spec& spec, std::int32_t n_vocab) {
+  const bool prefill = spec.kind == Kind::prefill || spec.kind == Kind::against_prefill;
+  const std::int32_t prompt = prefill ? spec.prompt : std::max(spec.depth, 1);
+  return {harness::some_tokens(n_vocab, prompt), prefill ? 0 : spec.decode_tokens};
+}
+
+double bytes_per_token(Bench& bench, const Spec& spec, const harness::SubjectInfo& info) {
+  const engine::Model& model = bench.model(spec);
+  double weights = harness::weight_bytes_per_token(model);
+  const json::value* said = find(info.facts, "greedy_step_bytes");
+  if (said != nullptr && said->is_string()) weights = std::strtod(said->get_string().c_str(), nullptr);
+  if (!(weights >= 1) || !std::isfinite(weights)) {
+    fail(ErrorKind::setup, "{} says that a token reads {} bytes, which cannot be", info.name, weights);
+  }
+  return weights + harness::cache_bytes_per_token(model.config, std::max(spec.depth, 1) + 0.5 * spec.decode_tokens);
+}
+
+std::string hash_ids(const std::vector<TokenId>& ids) {
+  static_assert(sizeof(TokenId) == 4);
+  return harness::sha256_hex(std::as_bytes(std::span(ids)));
+}
+
+double relative_spread(const std::vector<double>& samples) {
+  return 1.4826 * harness::median_absolute_deviation(samples) / harness::median(samples);
+}
+
+void add_median(Result& result, const std::string& name, const std::string& unit, std::vector<double> samples) {
+  const double value = harness::median(samples);
+  harness::add_samples(result, name, value, unit, std::move(samples));
+}
+
+Result measure_load(Bench& bench, const Spec& spec) {
+  Result result;
+  if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
+  bench.release_engine();
+  harness::Progress progress(bench.progress(), bench.clock(), "loading " + bench.models()[spec.model].name);
+  result.details["model_sha256"] = bench.model_sha256(spec);
+  std::vector<double> load_ms, peaks;
+  for (std::int64_t i = 0; i < bench.table().loads; ++i) {
+    bench.stop_if_cancelled();
+    const bool counted = harness::reset_peak_memory();
+    const std::uint64_t before = harness::read_memory().resident_bytes;
+    const std::int64_t start = bench.clock().steady_ns();
+    const auto subject = bench.open_engine(spec);
+    load_ms.push_back(static_cast<double>(bench.clock().steady_ns() - start) * 1e-6);
+    const std::int32_t n_vocab = subject->describe().n_vocab;
+    subject->time({harness::some_tokens(n_vocab, 8), 4, false});
+    const std::uint64_t peak = harness::read_memory().peak_bytes;
+    if (counted) peaks.push_back(static_cast<double>(peak - std::min(peak, before)));
+    progress.at(i + 1, bench.table().loads);
+  }
+  add_median(result, "load_ms", "ms", load_ms);
+  if (peaks.empty()) {
+    harness::add_missing(result, "peak_resident_bytes", "bytes", "this system does not let a process reset its peak");
+  } else {
+    harness::add_samples(result, "peak_resident_bytes", *std::max_element(peaks.begin(), peaks.end()), "bytes", peaks);
+  }
+  return result;
+}
+
+Result measure_prefill(Bench& bench, const Spec& spec) {
+  Result result;
+  if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
+  harness::Subject& subject = bench.engine(spec);
+  result.details["label"] = label(spec);
+  result.details["model_sha256"] = bench.model_sha256(spec);
+  const Work work = work_of(spec, subject.describe().n_vocab);
+  TimedSubject timed(subject, bench.clock(), work);
+  check_output(result, bench, spec, subject, work, timed);
+  const harness::CpuTime before = harness::read_cpu_time();
+  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
+  std::vector<double> speeds, first_ms;
+  for (std::int64_t round = 0; round < bench.table().rounds; ++round) {
+    bench.stop_if_cancelled();
+    const WorkSample sample = timed.sample(bench.min_sample_ns());
+    speeds.push_back(sample.tokens_per_second());
+    append_ms(first_ms, sample.parts_ns);
+    progress.at(round + 1, bench.table().rounds);
+  }
+  add_median(result, "prefill_tokens_per_second", "tok/s", speeds);
+  harness::add(result, "relative_spread", relative_spread(speeds));
+  add_median(result, "first_token_ms", "ms", first_ms);
+  add_percentiles(result, "first_token", first_ms);
+  finish(result, subject, timed, before);
+  return result;
+}
+
+Result measure_decode(Bench& bench, const Spec& spec) {
+  Result result;
+  if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
+  harness::Subject& subject = bench.engine(spec);
+  result.details["label"] = label(spec);
+  result.details["model_sha256"] = bench.model_sha256(spec);
+  const Work work = work_of(spec, subject.describe().n_vocab);
+  TimedSubject timed(subject, bench.clock(), work);
+  check_output(result, bench, spec, subject, work, timed);
+
+  const double bytes = bytes_per_token(bench, spec, subject.describe());
+  harness::BandwidthProbe& probe = bench.probe(bytes, spec.threads);
+  const harness::CpuTime before = harness::read_cpu_time();
+  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
+  std::vector<double> step_ms;
+  const auto decode = [&] {
+    bench.stop_if_cancelled();
+    const WorkSample sample = timed.sample(bench.min_sample_ns());
+    append_ms(step_ms, sample.parts_ns);
+    return sample.tokens_per_second();
+  };
+  const std::int64_t rounds = bench.table().rounds;
+  const harness::RoofSamples samples =
+      harness::sample_against_roof(decode, bytes, probe, rounds, bench.min_sample_ns(), bench.clock(),
+                                   [&](std::int64_t done) { progress.at(done, rounds); });
+  add_median(result, "decode_tokens_per_second", "tok/s", samples.tokens_per_second);
+  harness::add(result, "relative_spread", relative_spread(samples.tokens_per_second));
+  add_median(result, "bandwidth_fraction", "", samples.fractions);
+  add_interval(result, "bandwidth_fraction", samples.fractions);
+  add_median(result, "read_bytes_per_second", "bytes/s", samples.read_bytes_per_second);
+  harness::add(result, "bytes_per_token", bytes, "bytes");
+  harness::add(result, "implied_bytes_per_second", bytes * harness::median(samples.tokens_per_second), "bytes/s");
+  if (step_ms.empty()) {
+    harness::add_missing(result, "inter_token_ms", "ms", "the subject does not tell its steps apart");
+  } else {
+    add_median(result, "inter_token_ms", "ms", step_ms);
+    add_percentiles(result, "inter_token", step_ms);
+  }
+  finish(result, subject, timed, before);
+  result.details["probe_threads"] = probe.threads();
+  result.details["probe_working_set_bytes"] = probe.working_set_bytes();
+  if (*result.find_metric("bandwidth_fraction")->value > 1.2) {
+    result.violations.push_back({"implausible_speed", "cpu", "", "decoding reads faster than the memory was measured"});
+  }
+  return result;
+}
+
+}  // namespace bh::suites::perf

@@ -1,0 +1,283 @@
+#include "suites/perf/perf.h"
+
+#include <array>
+#include <map>
+#include <optional>
+
+#include "engine/base/error.h"
+#include "generated/bh_perf.h"
+#include "harness/core/report_json.h"
+#include "harness/judge/baseline.h"
+#include "harness/judge/judge.h"
+#include "harness/judge/machine.h"
+#include "harness/measure/environment.h"
+#include "harness/measure/stopping_rule.h"
+#include "suites/perf/against_case.h"
+#include "suites/perf/baseline_gate.h"
+#include "suites/perf/bench.h"
+#include "suites/perf/own_cases.h"
+
+namespace bh::suites::perf {
+
+using harness::Case;
+using harness::Expectation;
+using harness::OptionKind;
+using harness::OptionRow;
+using harness::Report;
+using harness::Result;
+using harness::Verdict;
+
+namespace {
+
+constexpr std::array kOptions = {
+    OptionRow{.name = "model",
+              .aliases = "m",
+              .kind = OptionKind::text,
+              .value_name = "PATH",
+              .help = "GGUF file, Hugging Face folder, or synth:PRESET for random weights made once; without it the "
+                      "shipped model and synth:2b4t (1.2 GB)",
+              .repeatable = true},
+    OptionRow{.name = "table",
+              .kind = OptionKind::choice,
+              .value_name = "NAME",
+              .default_value = "quick",
+              .help = "what is measured: quick (pp128, tg32) or full (pp512, tg128, depths, step sizes)",
+              .choices = "quick|full"},
+    OptionRow{.name = "threads",
+              .aliases = "t",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help = "numbers of threads with commas between them; 'all' = every usable core; without it 1,all"},
+    OptionRow{.name = "prompt-lengths",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help = "prompts to prefill, in tokens; without it the table's"},
+    OptionRow{.name = "depths",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help = "tokens in the KV cache before decoding is timed; without it the table's"},
+    OptionRow{.name = "ubatch-sizes",
+              .aliases = "ub",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help = "tokens computed in one step of a prefill; without it the table's"},
+    OptionRow{.name = "decode-tokens",
+              .aliases = "n",
+              .kind = OptionKind::integer,
+              .value_name = "N",
+              .help = "steps of one timed decoding; without it the table's",
+              .min = 4,
+              .max = 1 << 16},
+    OptionRow{.name = "rounds",
+              .kind = OptionKind::integer,
+              .value_name = "N",
+              .help = "samples of each case that has no rival; without it the table's",
+              .min = 5,
+              .max = 10000},
+    OptionRow{.name = "against",
+              .kind = OptionKind::text,
+              .value_name = "RIVAL",
+              .help = "time a rival back to back: another build of bitharness, bitnet.cpp:DIR, or a URL",
+              .repeatable = true},
+    OptionRow{.name = "candidate",
+              .kind = OptionKind::text,
+              .value_name = "BINARY",
+              .help = "with --against: time this build of bitharness beside the rival, not the one that runs"},
+    OptionRow{.name = "baseline",
+              .kind = OptionKind::text,
+              .value_name = "FILE",
+              .help = "gate on a stored baseline: f within a machine class, speeds on the same machine only"},
+    OptionRow{.name = "promote", .help = "make this run the baseline of its machine class, if it is green"},
+    OptionRow{.name = "force", .help = "with --promote: whatever the verdicts"},
+    OptionRow{.name = "baselines",
+              .kind = OptionKind::text,
+              .value_name = "DIR",
+              .default_value = "baselines",
+              .help = "where --promote writes <machine class>/perf.json"},
+    OptionRow{.name = "seed",
+              .aliases = "s",
+              .kind = OptionKind::integer,
+              .value_name = "N",
+              .help = "of the order in which rivals take turns; without it drawn and recorded",
+              .min = 0},
+    OptionRow{.name = "criteria",
+              .kind = OptionKind::text,
+              .value_name = "FILE",
+              .help = "tables, bounds, margin and bands to use instead of the built-in criteria.json"},
+    OptionRow{.name = "cache-dir",
+              .kind = OptionKind::text,
+              .value_name = "DIR",
+              .help = "where synthetic models are kept, in DIR/bitharness; without it ~/.cache",
+              .extra_env = "XDG_CACHE_HOME"},
+    OptionRow{.name = "api-key-file",
+              .kind = OptionKind::text,
+              .value_name = "FILE",
+              .help = "with --against URL: a file that holds the server's API key"},
+    OptionRow{.name = "device",
+              .kind = OptionKind::text,
+              .value_name = "NAME",
+              .default_value = "auto",
+              .help = "device to run on (see 'bitharness devices')"},
+    OptionRow{.name = "kernel",
+              .kind = OptionKind::text,
+              .value_name = "NAME",
+              .help = "force the kernels of an instruction set or one kernel by name; never falls back"},
+    OptionRow{.name = "numerics",
+              .kind = OptionKind::choice,
+              .value_name = "MODE",
+              .default_value = "one_answer",
+              .help = "only one_answer is timed; the reference modes are refused",
+              .choices = "one_answer|reference_batch|reference_single"},
+};
+
+class PerfSuite final : public harness::Suite {
+ public:
+  explicit PerfSuite(const harness::SuiteContext& context)
+      : bench_(context, harness::Criteria::read(embedded::perf::criteria_json(), *context.options, "perf")) {
+    if (bench_.options().flag("force") && !bench_.options().flag("promote")) {
+      fail(ErrorKind::usage, "--force goes with --promote");
+    }
+    environment_ = harness::read_environment();
+    if (bench_.options().has("baseline")) {
+      gate_.emplace(bench_.options().text("baseline"), bench_.criteria(), bench_.number("gate", "margin"),
+                    environment_);
+    }
+  }
+
+  std::vector<Case> expand() override;
+  std::vector<Expectation> expectations() override;
+  Result run(const Case& item) override;
+  void describe(Report& report) override;
+  void finished(const Report& report) override;
+
+ private:
+  Result measure(const Spec& spec, int attempt);
+  Result compared(const std::string& id, const Spec& spec, int attempt);
+  Verdict judged(const Result& result);
+
+  Bench bench_;
+  harness::Environment environment_;
+  std::optional<BaselineGate> gate_;
+  std::map<std::string, Spec> specs_;
+  std::vector<std::string> ids_;
+};
+
+std::vector<Case> PerfSuite::expand() {
+  std::vector<Case> cases;
+  for (Planned& planned : bench_.plan()) {
+    specs_[planned.item.id] = planned.spec;
+    ids_.push_back(planned.item.id);
+    cases.push_back(std::move(planned.item));
+  }
+  return cases;
+}
+
+std::vector<Expectation> PerfSuite::expectations() {
+  std::vector<Expectation> all = bench_.criteria().expectations(bench_.profile(), ids_);
+  const double least = 1 - bench_.number("gate", "margin");
+  const std::string source = fmt::format("{}, margin {:g}", bench_.criteria().source(), 1 - least);
+  for (const auto& [id, spec] : specs_) {
+    if (spec.kind != Kind::against_prefill && spec.kind != Kind::against_decode) continue;
+    all.push_back({id, "speed_ratio_high", least, std::nullopt, source, true, Verdict::regressed});
+    all.push_back({id, "speed_ratio_low", least, std::nullopt, source, true, Verdict::untrusted});
+  }
+  if (gate_) {
+    for (Expectation& expectation : gate_->expectations(ids_)) all.push_back(std::move(expectation));
+  }
+  return all;
+}
+
+Result PerfSuite::measure(const Spec& spec, int attempt) {
+  switch (spec.kind) {
+    case Kind::load:
+      return measure_load(bench_, spec);
+    case Kind::prefill:
+      return measure_prefill(bench_, spec);
+    case Kind::decode:
+      return measure_decode(bench_, spec);
+    case Kind::against_prefill:
+    case Kind::against_decode:
+      return measure_against(bench_, spec, attempt);
+    case Kind::baseline:
+      return gate_->summary();
+  }
+  fail(ErrorKind::internal, "a case of no kind");
+}
+
+Result PerfSuite::compared(const std::string& id, const Spec& spec, int attempt) {
+  Result result = measure(spec, attempt);
+  result.case_id = id;
+  if (gate_ && spec.kind != Kind::baseline) gate_->compare(result);
+  return result;
+}
+
+Verdict PerfSuite::judged(const Result& result) {
+  Report report;
+  report.results.push_back(result);
+  for (Expectation& expectation : expectations()) {
+    if (expectation.case_id == result.case_id) report.expectations.push_back(std::move(expectation));
+  }
+  harness::judge(report);
+  return report.results.front().verdict;
+}
+
+Result PerfSuite::run(const Case& item) {
+  const Spec spec = specs_.at(item.id);
+  Result first = compared(item.id, spec, 0);
+  const Verdict verdict = judged(first);
+  const bool suspect = verdict == Verdict::regressed || verdict == Verdict::untrusted;
+  if (!suspect || spec.kind == Kind::baseline) return first;
+  if (bench_.progress()) bench_.progress()(fmt::format("{} {}: measuring once more", item.id, to_string(verdict)));
+  Result second = compared(item.id, spec, 1);
+  const Verdict again = judged(second);
+  json::object kept = to_json(first);
+  kept["verdict"] = to_string(verdict);
+  second.details["first_measurement"] = std::move(kept);
+  if (verdict == Verdict::regressed && again != Verdict::regressed && again != Verdict::failed) {
+    second.verdict = Verdict::untrusted;
+    second.reason = "the first measurement regressed, the second did not";
+  }
+  return second;
+}
+
+void PerfSuite::describe(Report& report) {
+  report.subject = json::object{{"name", "engine"}, {"mock", false}, {"device", bench_.device_name()}};
+  report.notes["table"] = bench_.table().name;
+  report.notes["device"] = bench_.device_name();
+  report.notes["machine_class"] = harness::machine_class(environment_);
+  report.notes["fingerprint"] = harness::machine_fingerprint(environment_);
+  report.notes["seed"] = bench_.seed(0);
+  report.notes["sample_seconds"] = bench_.number("sample", "seconds");
+  report.notes["margin"] = bench_.number("gate", "margin");
+  json::array looks;
+  for (const harness::Look& look : harness::kLooks) looks.push_back(look.pairs);
+  report.notes["looks"] = std::move(looks);
+  report.notes["overall_error"] = harness::kStatedError;
+  report.notes["criteria_source"] = bench_.criteria().source();
+  report.notes["models"] = bench_.models_note();
+  if (gate_) report.notes["baseline"] = gate_->note();
+}
+
+void PerfSuite::finished(const Report& report) {
+  if (!bench_.options().flag("promote")) return;
+  const auto print = [this](const std::string& line) {
+    if (bench_.progress()) bench_.progress()(line);
+  };
+  const std::string why = harness::why_not_promotable(report);
+  if (!why.empty() && report.outcome.exit_code != 0 && !bench_.options().flag("force")) {
+    print("not promoted to a baseline: " + why);  // the exit code says so already
+    return;
+  }
+  const auto path = harness::promote(report, bench_.options().text("baselines"), bench_.options().flag("force"));
+  print("promoted to the baseline " + path.string());
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_rows() noexcept { return kOptions; }
+
+std::unique_ptr<harness::Suite> make(const harness::SuiteContext& context) {
+  return std::make_unique<PerfSuite>(context);
+}
+
+}  // namespace bh::suites::perf
