@@ -25,15 +25,15 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("every writer but the receipt's names every case, and no two write one file") {
+TEST_CASE("every writer of a whole report names every case, and no two write one file") {
   const Report report = report_with_every_verdict();
   std::vector<std::string_view> files;
   for (const Writer& writer : writers()) {
     const std::string text = writer.render(report, {});
-    if (writer.name != "receipt") {
+    if (writer.name != "receipt" && writer.name != "llama-bench") {
       for (const Result& result : report.results) CHECK_THAT(text, Contains(result.case_id));
     }
-    CHECK(std::find(files.begin(), files.end(), writer.file_name) == files.end());
+    CHECK((writer.file_name.empty() || std::find(files.begin(), files.end(), writer.file_name) == files.end()));
     files.push_back(writer.file_name);
   }
 }

@@ -56,7 +56,8 @@ const std::array kSuites = {
 
 std::string write_record(const Report& report, const WriterStyle&) { return write_json(to_json(report)); }
 std::string write_page(const Report& report, const WriterStyle&) { return "# " + report.suite + "\n"; }
-const std::array kWriters = {Writer{"json", "run.json", write_record}, Writer{"markdown", "{SUITE}.md", write_page}};
+const std::array kWriters = {Writer{"console", "", write_page}, Writer{"json", "run.json", write_record},
+                             Writer{"markdown", "{SUITE}.md", write_page}};
 
 struct Signed {
   int code = 0;
@@ -108,7 +109,8 @@ TEST_CASE("each suite's run decides its stage; without evidence no stage passes"
     CHECK(all.verdict(name) == "passed");
   CHECK(all.verdict("receipts") == "inconclusive");  // fakes leave none
   CHECK(all.document.at("stages").as_array().size() == 8);
-  const test::JsonSchema schema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/signoff.schema.json"));
+  const test::JsonSchema schema(
+      read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/signoff.schema.json"));
   CHECK(schema.fault(all.document).empty());
 
   CHECK(signoff({}).verdict("perf") == "inconclusive");  // held against nothing

@@ -72,7 +72,7 @@ TEST_CASE("kernel counts equal layers x tokens x ops on the shipped model") {
   CHECK(count_of(note, "f16") == logits);
 }
 
-TEST_CASE("--kernel changes which kernels are counted, not how often nor what comes out") {
+TEST_CASE("the option --kernel changes which kernels are counted, not how often nor what comes out") {
   const json::object best = receipt_note(""), scalar = receipt_note("scalar");
   if (!host_facts().features.avx2) WARN("scalar is the best there is here: nothing to choose");
   CHECK((scalar.at("kernels") != best.at("kernels")) == host_facts().features.avx2);

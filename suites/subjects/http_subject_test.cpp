@@ -185,7 +185,7 @@ TEST_CASE("an answer that says nothing useful later on is garbage, too") {
   CHECK_THROWS_WITH(subject.time({{1}, 3, false}), Catch::Contains("1 tokens, 3 were asked for"));
 }
 
-TEST_CASE("--subject takes a name or a URL, and refuses what does not fit it") {
+TEST_CASE("the option --subject takes a name or a URL, and refuses what does not fit it") {
   static constexpr std::array kRows = {subject_rows::kSubject, subject_rows::kSubjectAddress, subject_rows::kApiKeyFile,
                                        subject_rows::kTimeLimit};
   const auto choose = [](std::map<std::string, std::string> values) {
