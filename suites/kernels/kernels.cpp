@@ -219,7 +219,6 @@ void KernelSuite::describe(Report& report) {
   const harness::Environment environment = harness::read_environment();
   report.subject = json::object{{"name", "engine"}, {"mock", false}, {"device", "cpu"}};
   report.notes["machine_class"] = harness::machine_class(environment);
-  report.notes["fingerprint"] = harness::machine_fingerprint(environment);
   report.notes["threads"] = 1;
   report.notes["criteria_source"] = criteria_.source();
 }

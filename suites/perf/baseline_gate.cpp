@@ -185,7 +185,6 @@ json::object BaselineGate::note() const {
   if (!why_not_.empty()) note["why_not"] = why_not_;
   if (baseline_) {
     note["machine_class"] = baseline_->machine_class;
-    note["fingerprint"] = baseline_->fingerprint;
     note["same_machine"] = same_machine_;
     note["started_at"] = baseline_->report.started_at;
     note["git_describe"] = baseline_->report.environment.git_describe;

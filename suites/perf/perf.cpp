@@ -245,7 +245,6 @@ void PerfSuite::describe(Report& report) {
   report.notes["table"] = bench_.table().name;
   report.notes["device"] = bench_.device_name();
   report.notes["machine_class"] = harness::machine_class(environment_);
-  report.notes["fingerprint"] = harness::machine_fingerprint(environment_);
   report.notes["seed"] = bench_.seed(0);
   report.notes["sample_seconds"] = bench_.number("sample", "seconds");
   report.notes["margin"] = bench_.number("gate", "margin");

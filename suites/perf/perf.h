@@ -27,7 +27,7 @@
 // A suspect, regressed or untrusted at first, is measured once more with a fresh seed: the result is that of the second
 // measurement, details.first_measurement holds the first, and two that disagree about a regression are untrusted.
 // Case params: kind, model, threads, label, n_ubatch, n_prompt, n_gen, n_depth, rival, address.
-// Report.notes: table, device, machine_class, fingerprint, seed, sample_seconds, margin, looks, criteria_source,
+// Report.notes: table, device, machine_class, seed, sample_seconds, margin, looks, criteria_source,
 // models {name: path, sha256, file_bytes, n_params, output_type, ...}, baseline.
 #pragma once
 
