@@ -44,7 +44,8 @@ void check_output(Result& result, Bench& bench, const Spec& spec, harness::Subje
 }
 
 /// What is known only after the samples: whether all had one answer, whose clock they were timed with, who else ran.
-void finish(Result& result, harness::Subject& subject, const TimedSubject& timed, const harness::CpuTime& before) {
+void finish(Result& result, Bench& bench, harness::Subject& subject, const TimedSubject& timed,
+            const harness::CpuTime& before) {
   for (harness::Metric& metric : result.metrics) {
     if (metric.name == "outputs_equal" && !timed.outputs_equal()) metric.value = 0;
   }
@@ -52,6 +53,11 @@ void finish(Result& result, harness::Subject& subject, const TimedSubject& timed
   if (const auto shares = harness::cpu_shares(before, harness::read_cpu_time())) {
     harness::add(result, "foreign_load_share", shares->foreign);
     harness::add(result, "steal_share", shares->steal);
+    const double others = shares->foreign + shares->steal;
+    if (others > bench.number("sample", "foreign_load")) {
+      result.verdict = harness::Verdict::warned;
+      result.reason = fmt::format("others used {:.0f} % of the processors meanwhile", 100 * others);
+    }
   }
   const harness::SubjectInfo info = subject.describe();
   result.details["backend"] = info.backend;
@@ -76,7 +82,7 @@ void add_percentiles(Result& result, const std::string& stem, const std::vector<
 }
 
 void append_ms(std::vector<double>& to, const std::vector<std::int64_t>& ns) {
-  for (const std::int64_t value : ns) to.push_back(static_cast<double>(value) * 1e-6);
+  for (const std::int64_t value : ns) to.push_back(static_cast<double>(value) / 1e6);
 }
 
 void add_interval(Result& result, const std::string& name, const std::vector<double>& samples) {
@@ -84,6 +90,33 @@ void add_interval(Result& result, const std::string& name, const std::vector<dou
   harness::add(result, name + "_low", interval.low);
   harness::add(result, name + "_high", interval.high);
   result.details[name + "_coverage"] = interval.coverage;
+}
+
+void add_speed(Result& result, const std::string& name, const std::vector<double>& samples) {
+  add_median(result, name, "tok/s", samples);
+  harness::add(result, "relative_spread", relative_spread(samples));
+}
+
+/// Rounds of decoding and reading memory by turns, and what the one makes of the other.
+void sample_beside_memory(Result& result, Bench& bench, const Spec& spec, const std::function<double()>& decode,
+                          double bytes) {
+  harness::BandwidthProbe& probe = bench.probe(bytes, spec.threads);
+  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
+  const std::int64_t rounds = bench.table().rounds;
+  const harness::RoofSamples samples =
+      harness::sample_against_roof(decode, bytes, probe, rounds, bench.min_sample_ns(), bench.clock(),
+                                   [&](std::int64_t done) { progress.at(done, rounds); });
+  add_speed(result, "decode_tokens_per_second", samples.tokens_per_second);
+  add_median(result, "bandwidth_fraction", "", samples.fractions);
+  add_interval(result, "bandwidth_fraction", samples.fractions);
+  add_median(result, "read_bytes_per_second", "bytes/s", samples.read_bytes_per_second);
+  harness::add(result, "bytes_per_token", bytes, "bytes");
+  harness::add(result, "implied_bytes_per_second", bytes * harness::median(samples.tokens_per_second), "bytes/s");
+  result.details["probe_threads"] = probe.threads();
+  result.details["probe_working_set_bytes"] = probe.working_set_bytes();
+  if (harness::median(samples.fractions) > bench.number("gate", "implausible_fraction")) {
+    result.violations.push_back({"implausible_speed", "cpu", "", "decoding reads faster than the memory was measured"});
+  }
 }
 
 }  // namespace
@@ -132,7 +165,7 @@ Result measure_load(Bench& bench, const Spec& spec) {
     const std::uint64_t before = harness::read_memory().resident_bytes;
     const std::int64_t start = bench.clock().steady_ns();
     const auto subject = bench.open_engine(spec);
-    load_ms.push_back(static_cast<double>(bench.clock().steady_ns() - start) * 1e-6);
+    load_ms.push_back(static_cast<double>(bench.clock().steady_ns() - start) / 1e6);
     const std::int32_t n_vocab = subject->describe().n_vocab;
     subject->time({harness::some_tokens(n_vocab, 8), 4, false});
     const std::uint64_t peak = harness::read_memory().peak_bytes;
@@ -167,11 +200,10 @@ Result measure_prefill(Bench& bench, const Spec& spec) {
     append_ms(first_ms, sample.parts_ns);
     progress.at(round + 1, bench.table().rounds);
   }
-  add_median(result, "prefill_tokens_per_second", "tok/s", speeds);
-  harness::add(result, "relative_spread", relative_spread(speeds));
+  add_speed(result, "prefill_tokens_per_second", speeds);
   add_median(result, "first_token_ms", "ms", first_ms);
   add_percentiles(result, "first_token", first_ms);
-  finish(result, subject, timed, before);
+  finish(result, bench, subject, timed, before);
   return result;
 }
 
@@ -185,10 +217,7 @@ Result measure_decode(Bench& bench, const Spec& spec) {
   TimedSubject timed(subject, bench.clock(), work);
   check_output(result, bench, spec, subject, work, timed);
 
-  const double bytes = bytes_per_token(bench, spec, subject.describe());
-  harness::BandwidthProbe& probe = bench.probe(bytes, spec.threads);
   const harness::CpuTime before = harness::read_cpu_time();
-  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
   std::vector<double> step_ms;
   const auto decode = [&] {
     bench.stop_if_cancelled();
@@ -196,29 +225,20 @@ Result measure_decode(Bench& bench, const Spec& spec) {
     append_ms(step_ms, sample.parts_ns);
     return sample.tokens_per_second();
   };
-  const std::int64_t rounds = bench.table().rounds;
-  const harness::RoofSamples samples =
-      harness::sample_against_roof(decode, bytes, probe, rounds, bench.min_sample_ns(), bench.clock(),
-                                   [&](std::int64_t done) { progress.at(done, rounds); });
-  add_median(result, "decode_tokens_per_second", "tok/s", samples.tokens_per_second);
-  harness::add(result, "relative_spread", relative_spread(samples.tokens_per_second));
-  add_median(result, "bandwidth_fraction", "", samples.fractions);
-  add_interval(result, "bandwidth_fraction", samples.fractions);
-  add_median(result, "read_bytes_per_second", "bytes/s", samples.read_bytes_per_second);
-  harness::add(result, "bytes_per_token", bytes, "bytes");
-  harness::add(result, "implied_bytes_per_second", bytes * harness::median(samples.tokens_per_second), "bytes/s");
+  if (bench.on_cpu()) {
+    sample_beside_memory(result, bench, spec, decode, bytes_per_token(bench, spec, subject.describe()));
+  } else {
+    std::vector<double> speeds;
+    for (std::int64_t round = 0; round < bench.table().rounds; ++round) speeds.push_back(decode());
+    add_speed(result, "decode_tokens_per_second", speeds);
+  }
   if (step_ms.empty()) {
     harness::add_missing(result, "inter_token_ms", "ms", "the subject does not tell its steps apart");
   } else {
     add_median(result, "inter_token_ms", "ms", step_ms);
     add_percentiles(result, "inter_token", step_ms);
   }
-  finish(result, subject, timed, before);
-  result.details["probe_threads"] = probe.threads();
-  result.details["probe_working_set_bytes"] = probe.working_set_bytes();
-  if (*result.find_metric("bandwidth_fraction")->value > 1.2) {
-    result.violations.push_back({"implausible_speed", "cpu", "", "decoding reads faster than the memory was measured"});
-  }
+  finish(result, bench, subject, timed, before);
   return result;
 }
 

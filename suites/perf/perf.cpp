@@ -177,6 +177,10 @@ std::vector<Expectation> PerfSuite::expectations() {
   const double least = 1 - bench_.number("gate", "margin");
   const std::string source = fmt::format("{}, margin {:g}", bench_.criteria().source(), 1 - least);
   for (const auto& [id, spec] : specs_) {
+    if (spec.kind == Kind::decode && bench_.on_cpu()) {
+      all.push_back({id, "bandwidth_fraction", std::nullopt, bench_.number("gate", "implausible_fraction"),
+                     bench_.criteria().source() + ", implausible", true, Verdict::untrusted});
+    }
     if (spec.kind != Kind::against_prefill && spec.kind != Kind::against_decode) continue;
     all.push_back({id, "speed_ratio_high", least, std::nullopt, source, true, Verdict::regressed});
     all.push_back({id, "speed_ratio_low", least, std::nullopt, source, true, Verdict::untrusted});

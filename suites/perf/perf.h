@@ -8,7 +8,8 @@
 //   perf/decode/MODEL/DEVICE/tN/dDEPTH   decode_tokens_per_second, inter_token_ms and its _p95_ms, _p99_ms,
 //                                        bytes_per_token (weights, and the KV cache at that depth),
 //                                        read_bytes_per_second (the probe, between the samples, same threads and size),
-//                                        implied_bytes_per_second, bandwidth_fraction = f (_low, _high: its interval)
+//                                        implied_bytes_per_second, bandwidth_fraction = f (_low, _high: its interval);
+//                                        prefill has no f: pairs gate it, and a baseline of the same machine
 //     each of the two                    outputs_equal, logits_finite, clock_agreement, relative_spread,
 //                                        foreign_load_share, steal_share
 //     details                            label (pp128, tg32 @ d512), tokens_hash, logits_hash, model_sha256, backend,
@@ -24,10 +25,13 @@
 //                                        baseline_ratio (_low, _high: f over the baseline's, both with the
 //                                        baseline's bytes per token) and comparisons of kind "baseline"
 //
+// Warned: others used more than 5 % of the processors while our engine was measured alone.
 // A suspect, regressed or untrusted at first, is measured once more with a fresh seed: the result is that of the second
 // measurement, details.first_measurement holds the first, and two that disagree about a regression are untrusted.
+//
 // Case params: kind, model, threads, label, n_ubatch, n_prompt, n_gen, n_depth, rival, address.
-// Report.notes: table, device, machine_class, seed, sample_seconds, margin, looks, criteria_source,
+//
+// Report.notes: table, device, machine_class, seed, sample_seconds, margin, looks, overall_error, criteria_source,
 // models {name: path, sha256, file_bytes, n_params, output_type, ...}, baseline.
 #pragma once
 
