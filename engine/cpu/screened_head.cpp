@@ -14,7 +14,8 @@ constexpr std::int64_t kLeastBytes = 4 << 20;   // a smaller head stays in a cac
 constexpr std::int64_t kMostCols = 32768;       // sums of 255 * 127 stay in int32
 constexpr std::int64_t kChunkBytes = 96 << 10;  // one thread takes at a time
 constexpr double kInputSteps = 127 * 128 + 63;  // the largest |q| that two planes hold
-constexpr double kUp = 1.0 + 1e-9;              // above any rounding of the few double operations it follows
+constexpr double kFarBelowOverflow = 1e37;
+constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
 
 }  // namespace
 
@@ -114,9 +115,12 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
                           static_cast<double>(info.of_residue) * input_.residue_norm + std::abs(near) * 1e-12) *
                              (1.0 + 1e-6) +
                          1e-30;
-    const double bound = near + error;
+    // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
+    const double reach = (static_cast<double>(info.of_input) + static_cast<double>(info.of_residue)) * input_.norm;
+    const bool known = std::isfinite(error) && reach < kFarBelowOverflow;
+    const double bound = known ? near + error : std::numeric_limits<double>::infinity();
     upper_[static_cast<std::size_t>(row)] = static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
-    const double below = std::isfinite(error) ? near - error : -std::numeric_limits<double>::infinity();
+    const double below = known ? near - error : -std::numeric_limits<double>::infinity();
     if (static_cast<std::int64_t>(lower.size()) < count) {
       lower.push_back(below);
       std::push_heap(lower.begin(), lower.end(), std::greater<>());

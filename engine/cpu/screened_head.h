@@ -5,7 +5,8 @@
 // The bound. Row w is held as s c + d with int8 codes c, the input x as t q + e with 15-bit integers q. The integer
 // I = c . q is exact, and |w . x - s t I| <= ||s c|| ||e|| + ||d|| ||x|| by Cauchy and Schwarz. The full head's own
 // rounding adds at most g ||w|| ||x||, where g = m u / (1 - m u), u = 2^-24, and no product passes through more than
-// m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+// m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). That
+// holds where no partial sum overflows, which ||w|| ||x|| bounds; rows where it could are always multiplied in full.
 #pragma once
 
 #include <cstdint>

@@ -143,6 +143,14 @@ TEST_CASE("rows that are not finite are never screened away") {
   CHECK(check(head, x) >= 2);
 }
 
+TEST_CASE("rows whose sums may overflow are multiplied in full") {
+  constexpr std::int64_t kRows = 2000, kCols = 128;
+  std::vector<float> weights = gaussian(kRows * kCols, 51);
+  for (std::int64_t i = 0; i < kCols; ++i) weights[static_cast<std::size_t>(700 * kCols + i)] *= 1e38f;
+  const Head head(TensorType::f32, kRows, kCols, weights);
+  for (unsigned seed = 52; seed <= 56; ++seed) CHECK(check(head, padded_input(kCols, seed)) != 0);
+}
+
 TEST_CASE("what screening cannot decide is left to the full head") {
   constexpr std::int64_t kRows = 1000, kCols = 64;
   const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 41));

@@ -188,6 +188,9 @@ class Verifier {
     };
     if (differs(kReceiptFile, sha256_hex(receipt_text_))) return;
     if (record_text_ && differs(kRecordFile, sha256_hex(*record_text_))) return;
+    if (!record_text_ && !digest_of(statement, kRecordFile).empty()) {
+      return add("statement", Verdict::untrusted, "it names a run.json that is not here: put it beside the receipt");
+    }
     if (differs("model", text_at(receipt_, "model_info", "sha256"))) return;
     if (differs("bitharness", text_at(receipt_, "environment", "binary_sha256"))) return;
     add("statement", Verdict::passed,

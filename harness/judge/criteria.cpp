@@ -83,7 +83,8 @@ Profile read_profile(const json::value& value, const std::string& prefix, const 
   profile.summary = get_string(object, "summary", at);
   if (const json::value* match = find(object, "match")) {
     profile.match = object_of(*match, at + ", match");
-    refuse_unknown_keys(profile.match, {"sha256", "n_layer", "n_embd", "max_layers", "max_embd", "device"}, at + ", match");
+    refuse_unknown_keys(profile.match, {"sha256", "n_layer", "n_embd", "max_layers", "max_embd", "device"},
+                        at + ", match");
     profile.chosen_by_facts = true;
   }
   for (const json::value& pattern : array_of(member(object, "required", at), at + ", required")) {

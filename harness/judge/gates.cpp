@@ -175,6 +175,10 @@ Ruling nothing_failed(const Receipt& receipt) {
   if (*failures > 0) return failed(fmt::format("{} of {} cases failed", *failures, *ran));
   if (*interrupted > 0) return failed(fmt::format("the run was interrupted before {} cases", *interrupted));
   if (*ran == 0) return failed("no case ran");
+  const auto code = receipt.count("test_results", "exit_code");
+  if (!code) return failed("test_results does not say how the run ended");
+  if (*code == 3) return {Verdict::untrusted, "the run itself was inconclusive (exit code 3)"};
+  if (*code != 0) return failed(fmt::format("the run itself ended with exit code {}", *code));
   return passed(fmt::format("none of {} cases failed", *ran));
 }
 

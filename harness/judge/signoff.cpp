@@ -15,6 +15,15 @@ namespace {
 constexpr std::array kWorstFirst = {ExitCode::internal, ExitCode::setup, ExitCode::strict, ExitCode::failed,
                                     ExitCode::inconclusive};
 
+/// What a stage's exit code counts as. One that a run never has (2, or that of a signal) means that it could not be
+/// held.
+ExitCode weight(int exit_code) {
+  for (const ExitCode code : kWorstFirst) {
+    if (exit_code == static_cast<int>(code)) return code;
+  }
+  return exit_code == 0 ? ExitCode::ok : ExitCode::setup;
+}
+
 bool is_date(std::string_view text) {
   constexpr std::string_view kForm = "dddd-dd-dd";
   if (text.size() != kForm.size()) return false;
@@ -113,8 +122,8 @@ void conclude(Signoff& signoff) {
   }
   for (const ExitCode code : kWorstFirst) {
     for (const Stage& stage : signoff.stages) {
-      if (stage.waived || stage.exit_code != static_cast<int>(code)) continue;
-      if (signoff.exit_code == 0) signoff.exit_code = stage.exit_code;
+      if (stage.waived || weight(stage.exit_code) != code) continue;
+      if (signoff.exit_code == 0) signoff.exit_code = static_cast<int>(code);
       signoff.reasons.push_back(fmt::format("{} {}: {}", stage.name, word(stage.verdict), joined(stage.reasons)));
     }
   }

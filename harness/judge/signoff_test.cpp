@@ -38,7 +38,8 @@ json::value waiver_file(const std::string& expires) {
 }
 
 std::string fault(const std::string& name, const json::value& document) {
-  return test::JsonSchema(read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/" + name + ".schema.json"))
+  return test::JsonSchema(
+             read_json_file(std::string(bh::test::kSourceDir) + "/reports/schema/" + name + ".schema.json"))
       .fault(document);
 }
 
@@ -53,6 +54,8 @@ TEST_CASE("sign-off is as good as its worst stage, and warnings do not block") {
   CHECK(concluded({stage("a", Verdict::failed, 1), stage("b", Verdict::failed, 8)}).exit_code == 8);
   CHECK(concluded({stage("a", Verdict::failed, 8), stage("b", Verdict::errored, 4)}).exit_code == 4);
   CHECK(concluded({stage("a", Verdict::errored, 4), stage("b", Verdict::errored, 5)}).exit_code == 5);
+  CHECK(concluded({good, stage("b", Verdict::failed, 2)}).exit_code == 4);
+  CHECK(concluded({good, stage("b", Verdict::interrupted, 130)}).exit_code == 4);
   CHECK(concluded({}).exit_code == 3);
   CHECK(headline(concluded({good})) == "SIGNED OFF");
   CHECK(headline(concluded({stage("b", Verdict::untrusted, 3)})) == "INCONCLUSIVE");

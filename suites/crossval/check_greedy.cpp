@@ -33,6 +33,17 @@ double margin(std::span<const float> row, TokenId a, TokenId b) {
   return (row[static_cast<std::size_t>(a)] - row[static_cast<std::size_t>(b)]) / std::max(deviation, 1e-30);
 }
 
+/// Both sides' rows have as many logits as our vocabulary, and there is a text to compare.
+void check_evidence(const Evidence& evidence, std::int64_t n_vocab) {
+  const harness::RecordedRun& run = evidence.run;
+  if (run.greedy_ids.empty()) throw LaneError({"cannot", "the reference wrote no text"});
+  const auto in_vocabulary = [&](TokenId id) { return id >= 0 && id < n_vocab; };
+  if (run.n_vocab != n_vocab || !std::all_of(run.greedy_ids.begin(), run.greedy_ids.end(), in_vocabulary)) {
+    throw LaneError(
+        {"cannot", fmt::format("the reference's vocabulary has {} entries, ours {}", run.n_vocab, n_vocab)});
+  }
+}
+
 std::optional<Parting> find_parting(engine::Backend& backend, const Evidence& evidence,
                                     const std::vector<TokenId>& ours, Numerics numerics) {
   const harness::RecordedRun& run = evidence.run;
@@ -75,6 +86,7 @@ Result check_greedy(Bench& bench, Lane& lane) {
   Result result;
   const auto compare = [&](const Evidence& each, Numerics numerics, Tally& tally) {
     const harness::RecordedRun& run = each.run;
+    check_evidence(each, bench.model().output.rows);
     const auto ours =
         harness::greedy(bench.backend(), run.prompt_ids, static_cast<std::int32_t>(run.greedy_ids.size()), numerics);
     const auto parting = find_parting(bench.backend(), each, ours, numerics);

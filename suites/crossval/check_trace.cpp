@@ -24,7 +24,7 @@ void merge(std::vector<PointError>& worst, const std::vector<PointError>& more) 
     return;
   }
   for (std::size_t i = 0; i < worst.size(); ++i) {
-    worst[i].compared = worst[i].compared && more[i].compared;
+    worst[i].compared = worst[i].compared || more[i].compared;
     worst[i].relative_error = std::max(worst[i].relative_error, more[i].relative_error);
     worst[i].max_abs = std::max(worst[i].max_abs, more[i].max_abs);
     worst[i].values += more[i].values;

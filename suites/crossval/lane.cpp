@@ -165,6 +165,11 @@ std::vector<Evidence> Lane::gather(Numerics mode) {
         greedy.ignore_eog = true;
         greedy.sampling.temperature = 0;
         run.greedy_ids = subject(mode).generate(run.prompt_ids, greedy).ids;
+        if (static_cast<std::int64_t>(run.greedy_ids.size()) != greedy.max_tokens) {
+          throw harness::SubjectError(harness::SubjectFault::garbage,
+                                      fmt::format("the reference wrote {} tokens where {} were asked for",
+                                                  run.greedy_ids.size(), greedy.max_tokens));
+        }
       }
       const std::vector<TokenId> ids = run.all_ids();
       evidence.together = ids.size();

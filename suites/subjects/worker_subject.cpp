@@ -367,7 +367,8 @@ void WorkerSubject::trace(std::span<const TokenId> ids, const engine::Tap& tap) 
       misbehaved(SubjectFault::garbage, error.what());
     }
     constexpr std::int64_t kMost = std::int64_t{1} << 30;
-    if (rows < 0 || dim < 1 || rows > kMost / dim || layer < -1 || layer > 100'000) {
+    if (rows < 0 || rows > static_cast<std::int64_t>(ids.size()) || dim < 1 || rows > kMost / dim || layer < -1 ||
+        layer > 100'000) {
       misbehaved(SubjectFault::garbage, fmt::format("sent a tensor of {} x {} for layer {}", rows, dim, layer));
     }
     const auto values = floats_of(tensor, static_cast<std::size_t>(rows * dim));
