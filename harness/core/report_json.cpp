@@ -1,5 +1,7 @@
 #include "harness/core/report_json.h"
 
+#include <algorithm>
+
 #include <cmath>
 #include <limits>
 
@@ -137,6 +139,18 @@ Verdict read_verdict(const Reader& in, std::string_view key) {
   return *verdict;
 }
 
+/// Words that become names of files and folders.
+std::string name_like(const std::string& text, std::string_view key) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  });
+  if (!plain || (!text.empty() && text.front() == '.')) {
+    fail(ErrorKind::setup, "{} of a run record is no plain name of letters, digits and - _ .", key);
+  }
+  return text;
+}
+
 Environment read_environment(const Reader& in) {
   Environment e;
   e.bitharness_version = in.text("bitharness_version");
@@ -145,9 +159,10 @@ Environment read_environment(const Reader& in) {
   e.compiler = in.text("compiler");
   e.host_name = in.text("host_name");
   e.os = in.text("os");
-  e.architecture = in.text("architecture");
+  e.architecture = name_like(in.text("architecture"), "architecture");
   e.cpu_model = in.text("cpu_model");
   e.cpu_features = in.texts("cpu_features");
+  for (const std::string& feature : e.cpu_features) name_like(feature, "cpu_features");
   e.logical_cores = static_cast<int>(in.integer("logical_cores"));
   e.usable_cores = static_cast<int>(in.integer("usable_cores"));
   e.memory_bytes = in.bytes("memory_bytes");
@@ -277,7 +292,7 @@ Report report_from_json(const json::value& value, std::string_view what) {
   }
   in.only({"schema", "suite", "command_line", "started_at", "finished_at", "duration_ns", "interrupted_by_signal",
            "strict", "outcome", "environment", "options", "subject", "notes", "cases", "results", "expectations"});
-  report.suite = in.text("suite");
+  report.suite = name_like(in.text("suite"), "suite");
   report.command_line = in.text("command_line");
   report.started_at = in.text("started_at");
   report.finished_at = in.text("finished_at");

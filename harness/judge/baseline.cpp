@@ -33,6 +33,9 @@ fs::path baseline_path(const fs::path& folder, const Report& report) {
 std::string why_not_promotable(const Report& report) {
   if (report.interrupted_by_signal != 0) return "the run was interrupted";
   if (report.results.empty()) return "nothing was measured";
+  for (const OptionValue& option : report.options) {
+    if (option.name == "filter" && !option.values.empty()) return "only a part of the suite ran (--filter)";
+  }
   if (const json::value* mock = find(report.subject, "mock"); mock != nullptr && mock->is_bool() && mock->get_bool()) {
     return "a mock was measured";
   }

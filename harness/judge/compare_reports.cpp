@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "harness/core/exhibits.h"
 #include "harness/core/statistics.h"
@@ -35,6 +36,31 @@ const Result* result_of(const Report& report, const std::string& case_id) {
   return nullptr;
 }
 
+/// The first of the answer's hashes that both results have and that differs; empty = none does.
+std::string changed_answer(const Result& now, const Result& before) {
+  for (const char* name : {"tokens_hash", "logits_hash"}) {
+    const json::value* ours = find(now.details, name);
+    const json::value* theirs = find(before.details, name);
+    if (ours != nullptr && theirs != nullptr && *ours != *theirs) return name;
+  }
+  return {};
+}
+
+/// By their hashes, where a run's notes hold them.
+bool same_models(const Report& a, const Report& b) {
+  const json::value* ours = find(a.notes, "models");
+  const json::value* theirs = find(b.notes, "models");
+  if (ours == nullptr || theirs == nullptr || !ours->is_object() || !theirs->is_object()) return true;
+  for (const auto& [name, model] : ours->get_object()) {
+    const json::value* other = find(theirs->get_object(), name);
+    if (other == nullptr || !model.is_object() || !other->is_object()) continue;
+    const json::value* hash = find(model.get_object(), "sha256");
+    const json::value* other_hash = find(other->get_object(), "sha256");
+    if (hash != nullptr && other_hash != nullptr && *hash != *other_hash) return false;
+  }
+  return true;
+}
+
 bool is_green(Verdict verdict) { return verdict == Verdict::passed || verdict == Verdict::warned; }
 
 class Comparer {
@@ -44,7 +70,8 @@ class Comparer {
         now_(now),
         margin_(margin),
         same_machine_(machine_fingerprint(before.environment) == machine_fingerprint(now.environment)),
-        same_class_(machine_class(before.environment) == machine_class(now.environment)) {}
+        same_class_(machine_class(before.environment) == machine_class(now.environment)),
+        same_models_(same_models(before, now)) {}
 
   Report report() {
     Report all = now_;
@@ -59,7 +86,10 @@ class Comparer {
                  {"same_class", same_class_}};
     for (const Result& result : now_.results) add_case(all, result, result_of(before_, result.case_id));
     for (const Result& result : before_.results) {
-      if (result_of(now_, result.case_id) == nullptr) add(all, result.case_id, skipped("only the run before has it"));
+      if (result_of(now_, result.case_id) != nullptr) continue;
+      add(all, result.case_id, skipped("only the run before has it: nothing is known of it now"));
+      all.expectations.push_back(
+          {"compare/" + result.case_id, "", std::nullopt, std::nullopt, "compare", true, Verdict::failed});
     }
     judge(all);
     return all;
@@ -91,21 +121,32 @@ class Comparer {
   void add_case(Report& all, const Result& now, const Result* before) const {
     if (before == nullptr) return add(all, now.case_id, skipped("only the run now has it"));
     Result result;
-    if (is_green(before->verdict) && !is_green(now.verdict)) {
+    if (!is_green(now.verdict)) {
       result.verdict = now.verdict;
-      result.reason = fmt::format("it {} before; now: {}", to_string(before->verdict), now.reason);
+      result.reason = fmt::format("{} before; now: {}", to_string(before->verdict), now.reason);
       result.error_kind = now.error_kind;
+    } else if (!same_models_) {
+      result.verdict = Verdict::untrusted;
+      result.reason = "the two runs measured different models";
+    } else if (const std::string changed = changed_answer(now, *before); !changed.empty()) {
+      result.verdict = Verdict::failed;
+      result.reason = fmt::format("{} is not what it was before: another answer, however fast", changed);
     }
     bool any = false;
     for (const Metric& metric : now.metrics) any = add_metric(all, result, now.case_id, metric, *before) || any;
-    if (!any && is_green(result.verdict)) result = skipped("no metric of it says which is better");
+    if (!any && is_green(result.verdict))
+      result =
+          skipped("no metric of it could be gated: another machine, too few samples, or none says which is better");
     add(all, now.case_id, std::move(result));
   }
 
   bool add_metric(Report& all, Result& result, const std::string& id, const Metric& now, const Result& before) const {
     const auto better = better_direction(now.name);
     const Metric* then = before.find_metric(now.name);
-    const auto usable = [](const Metric* metric) { return metric != nullptr && metric->value && *metric->value > 0; };
+    const auto usable = [](const Metric* metric) {
+      return metric != nullptr && metric->value && *metric->value > 0 &&
+             std::all_of(metric->samples.begin(), metric->samples.end(), [](double x) { return std::isfinite(x); });
+    };
     if (!better || !usable(&now) || !usable(then)) return false;
     const MedianInterval ours = interval_of(now), theirs = interval_of(*then);
     const bool higher = *better == Better::higher;
@@ -143,7 +184,7 @@ class Comparer {
                        : low < 1 - margin_  ? "inconclusive"
                                             : "pass";
     add_exhibit(result, shown);
-    return gated || !comparable;
+    return gated;
   }
 
   const Report& before_;
@@ -151,6 +192,7 @@ class Comparer {
   const double margin_;
   const bool same_machine_;
   const bool same_class_;
+  const bool same_models_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "harness/judge/compare_reports.h"
 
+#include "harness/judge/machine.h"
+
 #include <algorithm>
 
 #include "harness/core/exhibits.h"
@@ -72,7 +74,41 @@ TEST_CASE("between machines only shares are judged, between classes nothing is")
   CHECK(only(report).verdict == Verdict::regressed);
   CHECK(only(report).reason.find("decode_tokens") == std::string::npos);
   elsewhere.environment.usable_cores = 64;
-  CHECK(compare_reports(elsewhere, run_of(85), 0.05).expectations.empty());
+  const Report foreign = compare_reports(elsewhere, run_of(85), 0.05);
+  CHECK(foreign.expectations.empty());
+  CHECK(only(foreign).verdict == Verdict::skipped);
+  CHECK(foreign.outcome.exit_code == 3);
+}
+
+TEST_CASE("another answer or another model is never a matter of speed") {
+  const auto answering = [](const char* hash) {
+    Report report = run_of(100);
+    report.results[0].details["tokens_hash"] = hash;
+    return report;
+  };
+  CHECK(compare_reports(answering("a"), answering("a"), 0.05).outcome.exit_code == 0);
+  CHECK(compare_reports(answering("a"), answering("b"), 0.05).outcome.exit_code == 1);
+  Report other = answering("b");
+  Report mine = answering("a");
+  mine.notes["models"] = {{"m", {{"sha256", "1"}}}};
+  other.notes["models"] = {{"m", {{"sha256", "2"}}}};
+  CHECK(compare_reports(mine, other, 0.05).results.at(0).verdict == Verdict::untrusted);
+}
+
+TEST_CASE("a case that was no better before still fails now, and one that is gone leaves the rest inconclusive") {
+  CHECK(compare_reports(run_of(100, Verdict::untrusted), run_of(100, Verdict::failed), 0.05).outcome.exit_code == 1);
+  Report both = run_of(100);
+  both.cases.push_back(both.cases[0]);
+  both.cases[1].id = "perf/gone";
+  both.results.push_back(both.results[0]);
+  both.results[1].case_id = "perf/gone";
+  CHECK(compare_reports(both, run_of(100), 0.05).outcome.exit_code == 3);
+}
+
+TEST_CASE("a machine with absurdly many cores has a class") {
+  Environment environment;
+  environment.usable_cores = 2147483647;
+  CHECK(machine_class(environment).find("-c1073741824") != std::string::npos);
 }
 
 TEST_CASE("a case that fails now fails the comparison, and cases of one side prove nothing") {

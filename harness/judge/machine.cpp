@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 namespace bh::harness {
 
 std::string machine_class(const Environment& environment) {
   const std::string isa = environment.cpu_features.empty() ? "scalar" : environment.cpu_features.back();
-  int cores = 1;
-  while (2 * cores <= environment.usable_cores) cores *= 2;
+  const unsigned cores = std::bit_floor(static_cast<unsigned>(std::max(1, environment.usable_cores)));
   return fmt::format("{}-{}-c{}", environment.architecture, isa, cores);
 }
 

@@ -244,7 +244,7 @@ class SignoffRun {
     if (code != 0) {
       const bool told = code != code_of(ExitCode::inconclusive);
       lower(stage, told ? Verdict::failed : Verdict::untrusted, code, fmt::format("exit code {}", code));
-      stage.reasons = report.outcome.reasons;
+      if (!report.outcome.reasons.empty()) stage.reasons = report.outcome.reasons;
       return;
     }
     const json::value* mock = find(report.subject, "mock");
