@@ -276,8 +276,13 @@ void Conversion::compare(const fs::path& written) {
 void Conversion::check_target() const {
   std::error_code ignored;
   const fs::path& target = request_.target;
+  const fs::path report = conversion_report_path(target);
+  const bool keeps_report = !request_.force && fs::exists(report, ignored);
   const auto status = fs::status(target, ignored);
-  if (!fs::exists(status)) return;
+  if (!fs::exists(status)) {
+    if (keeps_report) fail(ErrorKind::usage, "{} exists already; --force replaces it", report.string());
+    return;
+  }
   if (fs::equivalent(request_.source, target, ignored))
     fail(ErrorKind::usage, "source and target are both {}; name another target", target.string());
   const bool fits = request_.to_gguf ? fs::is_regular_file(status) : fs::is_directory(status);
