@@ -64,7 +64,7 @@ void scale(json::value& report, std::string_view name, double by) {
 
 }  // namespace
 
-TEST_CASE("perf measures the shipped model, and its record says what was measured with what") {
+TEST_CASE("perf measures the shipped model, and its record says what was measured with what", "[timing]") {
   const TempFolder folder;
   const Finished done = bitharness(short_perf({"-o", (folder / "out").string()}));
   CAPTURE(done.out, done.err);
@@ -86,8 +86,8 @@ TEST_CASE("perf measures the shipped model, and its record says what was measure
   CHECK(metric_of(result_of(report, "perf/load/"), "load_ms").at("samples").as_array().size() == 3);
 }
 
-TEST_CASE(
-    "the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive") {
+TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive",
+          "[timing]") {
   if (kSanitized) return;
   const TempFolder folder;
   const std::string baselines = (folder / "baselines").string();
@@ -103,7 +103,8 @@ TEST_CASE(
   CHECK_THAT(bitharness({"baseline", "show", "--baselines", baselines}).out, Contains("perf/decode"));
 
   const std::vector<std::string> gate = {"--baseline", path, "--filter", filter, "--filter", "perf/baseline"};
-  CHECK(green_or_noisy(bitharness(short_perf(gate)).code));
+  // A neighbour that comes between the two runs slows the second down in earnest: it gets another chance.
+  CHECK((green_or_noisy(bitharness(short_perf(gate)).code) || green_or_noisy(bitharness(short_perf(gate)).code)));
   json::value faster = read_json(path);
   // Another machine of the class: only f may gate.
   faster.at("environment").at("host_name") = "elsewhere";
@@ -121,7 +122,7 @@ TEST_CASE(
   CHECK(bitharness({"baseline", "demote"}).code == 2);
 }
 
-TEST_CASE("the gate on another binary: itself does not fail, a build half as fast does") {
+TEST_CASE("the gate on another binary: itself does not fail, a build half as fast does", "[timing]") {
   if (kSanitized) return;
   const auto beside = [](const std::string& factor) {
     Start start;
@@ -139,7 +140,7 @@ TEST_CASE("the gate on another binary: itself does not fail, a build half as fas
   CHECK(green_or_noisy(same.code));
 }
 
-TEST_CASE("compare judges two runs, whatever the form it prints") {
+TEST_CASE("compare judges two runs, whatever the form it prints", "[timing]") {
   const TempFolder folder;
   const std::string before = (folder / "before").string(), now = (folder / "now.json").string();
   bitharness(short_perf({"-o", before, "--filter", "perf/decode/*"}));
