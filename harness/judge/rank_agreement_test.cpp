@@ -16,7 +16,7 @@ namespace {
 constexpr double kEpsilon = 1e-6;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-json::value vectors() { return read_json_file(std::string(BH_SOURCE_DIR) + "/tests/data/rank-agreement.json"); }
+json::value vectors() { return read_json_file(std::string(bh::test::kSourceDir) + "/tests/data/rank-agreement.json"); }
 
 template <class T>
 std::vector<T> numbers(const json::value& list) {

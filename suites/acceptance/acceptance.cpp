@@ -9,6 +9,7 @@
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
 #include "suites/acceptance/workbench.h"
+#include "suites/subjects/engine_rows.h"
 #include "suites/subjects/subject_options.h"
 
 namespace bh::suites::acceptance {
@@ -98,22 +99,9 @@ constexpr std::array kOptions = {
               .default_value = "fast",
               .help = "whose time budget the run has to keep",
               .choices = "fast|integration|full"},
-    OptionRow{.name = "threads",
-              .aliases = "t",
-              .kind = OptionKind::integer,
-              .value_name = "N",
-              .help = "threads; without it every usable core",
-              .min = 1,
-              .max = 1024},
-    OptionRow{.name = "device",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .default_value = "auto",
-              .help = "device to run on (see 'bitharness devices')"},
-    OptionRow{.name = "kernel",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .help = "force the kernels of an instruction set or one kernel by name; never falls back"},
+    engine_rows::kThreads,
+    engine_rows::kDevice,
+    engine_rows::kKernel,
 };
 
 /// A criterion is as good as its worst case; this is the order, worst first.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "suites/crossval/checks.h"
+#include "suites/subjects/engine_rows.h"
 
 namespace bh::suites::crossval {
 
@@ -121,15 +122,8 @@ constexpr std::array kOptions = {
               .help = "threads of either side; without it every usable core here, one there",
               .min = 1,
               .max = 1024},
-    OptionRow{.name = "device",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .default_value = "auto",
-              .help = "device to run on (see 'bitharness devices')"},
-    OptionRow{.name = "kernel",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .help = "force the kernels of an instruction set or one kernel by name; never falls back"},
+    engine_rows::kDevice,
+    engine_rows::kKernel,
 };
 
 /// What a case says whose reference gave no answer. One that fails in this very case is untrusted, one that is missing,

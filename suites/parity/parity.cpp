@@ -11,6 +11,7 @@
 #include "harness/io/model_locator.h"
 #include "harness/judge/judge.h"
 #include "suites/parity/cases.h"
+#include "suites/subjects/engine_rows.h"
 
 namespace bh::suites::parity {
 
@@ -44,22 +45,9 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "NAME",
               .help = "pre-tokenizer of the GGUF file, where it names none or a wrong one: llama-bpe, gpt-2, default"},
-    OptionRow{.name = "threads",
-              .aliases = "t",
-              .kind = OptionKind::integer,
-              .value_name = "N",
-              .help = "threads; without it every usable core",
-              .min = 1,
-              .max = 1024},
-    OptionRow{.name = "device",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .default_value = "auto",
-              .help = "device to run on (see 'bitharness devices')"},
-    OptionRow{.name = "kernel",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .help = "force the kernels of an instruction set or one kernel by name; never falls back"},
+    engine_rows::kThreads,
+    engine_rows::kDevice,
+    engine_rows::kKernel,
 };
 
 /// --strict stands among the options that every suite has.

@@ -16,6 +16,7 @@
 #include "suites/perf/baseline_gate.h"
 #include "suites/perf/bench.h"
 #include "suites/perf/own_cases.h"
+#include "suites/subjects/engine_rows.h"
 
 namespace bh::suites::perf {
 
@@ -113,15 +114,8 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "FILE",
               .help = "with --against URL: a file that holds the server's API key"},
-    OptionRow{.name = "device",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .default_value = "auto",
-              .help = "device to run on (see 'bitharness devices')"},
-    OptionRow{.name = "kernel",
-              .kind = OptionKind::text,
-              .value_name = "NAME",
-              .help = "force the kernels of an instruction set or one kernel by name; never falls back"},
+    engine_rows::kDevice,
+    engine_rows::kKernel,
     OptionRow{.name = "numerics",
               .kind = OptionKind::choice,
               .value_name = "MODE",

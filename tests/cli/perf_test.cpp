@@ -27,7 +27,7 @@ std::vector<std::string> short_perf(std::vector<std::string> more) {
 
 Finished run(const Start& start) { return Process(start).finish("", 300); }
 
-std::string slow_worker() { return (fs::path(BH_BINARY).parent_path() / "tests" / "slow_worker").string(); }
+std::string slow_worker() { return (fs::path(bh::test::kBinary).parent_path() / "tests" / "slow_worker").string(); }
 
 bool green_or_noisy(int code) { return code == 0 || code == 3; }
 
@@ -126,9 +126,9 @@ TEST_CASE("the gate on another binary: itself does not fail, a build half as fas
   if (kSanitized) return;
   const auto beside = [](const std::string& factor) {
     Start start;
-    start.args =
-        short_perf({"--candidate", slow_worker(), "--against", BH_BINARY, "--filter", "perf/against/*/decode/*"});
-    start.environment = {{"BH_SLOW_BINARY", BH_BINARY}, {"BH_SLOW_FACTOR", factor}};
+    start.args = short_perf(
+        {"--candidate", slow_worker(), "--against", bh::test::kBinary, "--filter", "perf/against/*/decode/*"});
+    start.environment = {{"BH_SLOW_BINARY", bh::test::kBinary}, {"BH_SLOW_FACTOR", factor}};
     return run(start);
   };
   const Finished slow = beside("2.0");

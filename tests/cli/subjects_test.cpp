@@ -95,8 +95,8 @@ TEST_CASE("bitharness worker answers hostile bytes with an error frame and a cle
 
 TEST_CASE("another build of bitharness passes acceptance by its answers; what needs our engine's inside is skipped") {
   const json::value report =
-      run_acceptance({"--subject", "previous_build", "--subject-address", BH_BINARY, "--filter", "ac2", "--filter",
-                      "ac3", "--filter", "ac4", "--filter", "ac5", "--filter", "ac7"},
+      run_acceptance({"--subject", "previous_build", "--subject-address", bh::test::kBinary, "--filter", "ac2",
+                      "--filter", "ac3", "--filter", "ac4", "--filter", "ac5", "--filter", "ac7"},
                      0);
   CHECK(report.at("subject").at("name") == "previous_build");
   CHECK(report.at("notes").at("profile") == "elsewhere");

@@ -8,10 +8,3 @@ extern const char* const kSourceDir;
 extern const char* const kBinary;
 
 }  // namespace bh::test
-
-#ifndef BH_SOURCE_DIR
-#define BH_SOURCE_DIR ::bh::test::kSourceDir
-#endif
-#ifndef BH_BINARY
-#define BH_BINARY ::bh::test::kBinary
-#endif
