@@ -65,6 +65,13 @@ fs::path promote(const Report& report, const fs::path& folder, bool force) {
   return path;
 }
 
+double same_bytes_factor(const Result& now, const Result& before) {
+  const Metric* ours = now.find_metric("bytes_per_token");
+  const Metric* theirs = before.find_metric("bytes_per_token");
+  const auto known = [](const Metric* metric) { return metric != nullptr && metric->value && *metric->value > 0; };
+  return known(ours) && known(theirs) ? *theirs->value / *ours->value : 1;
+}
+
 std::vector<Baseline> list_baselines(const fs::path& folder) {
   std::vector<fs::path> paths;
   std::error_code error;

@@ -29,6 +29,10 @@ std::string why_not_promotable(const Report& report);
 /// `force`.
 std::filesystem::path promote(const Report& report, const std::filesystem::path& folder, bool force);
 
+/// What makes one f comparable with another: both with the earlier run's bytes per token, since an engine that reads
+/// less for a token is not slower for it. 1 where either run does not say.
+double same_bytes_factor(const Result& now, const Result& before);
+
 /// Every baseline below `folder`, sorted by path; files that are none are left out.
 std::vector<Baseline> list_baselines(const std::filesystem::path& folder);
 

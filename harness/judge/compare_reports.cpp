@@ -7,6 +7,7 @@
 
 #include "harness/core/exhibits.h"
 #include "harness/core/statistics.h"
+#include "harness/judge/baseline.h"
 #include "harness/judge/judge.h"
 #include "harness/judge/machine.h"
 
@@ -133,14 +134,14 @@ class Comparer {
       result.reason = fmt::format("{} is not what it was before: another answer, however fast", changed);
     }
     bool any = false;
-    for (const Metric& metric : now.metrics) any = add_metric(all, result, now.case_id, metric, *before) || any;
+    for (const Metric& metric : now.metrics) any = add_metric(all, result, now, metric, *before) || any;
     if (!any && is_green(result.verdict))
       result =
           skipped("no metric of it could be gated: another machine, too few samples, or none says which is better");
     add(all, now.case_id, std::move(result));
   }
 
-  bool add_metric(Report& all, Result& result, const std::string& id, const Metric& now, const Result& before) const {
+  bool add_metric(Report& all, Result& result, const Result& whole, const Metric& now, const Result& before) const {
     const auto better = better_direction(now.name);
     const Metric* then = before.find_metric(now.name);
     const auto usable = [](const Metric* metric) {
@@ -150,9 +151,10 @@ class Comparer {
     if (!better || !usable(&now) || !usable(then)) return false;
     const MedianInterval ours = interval_of(now), theirs = interval_of(*then);
     const bool higher = *better == Better::higher;
-    const double ratio = higher ? *now.value / *then->value : *then->value / *now.value;
-    const double low = higher ? ours.low / theirs.high : theirs.low / ours.high;
-    const double high = higher ? ours.high / theirs.low : theirs.high / ours.low;
+    const double bytes = ends_with(now.name, "bandwidth_fraction") ? same_bytes_factor(whole, before) : 1;
+    const double ratio = higher ? bytes * *now.value / *then->value : *then->value / *now.value;
+    const double low = higher ? bytes * ours.low / theirs.high : theirs.low / ours.high;
+    const double high = higher ? bytes * ours.high / theirs.low : theirs.high / ours.low;
     const bool enough = std::min(now.samples.size(), then->samples.size()) >= kMinSamples;
     const bool comparable = is_share(now.name) ? same_class_ : same_machine_;
     const bool gated = enough && comparable;
@@ -162,7 +164,7 @@ class Comparer {
     if (gated) {
       const std::string source = fmt::format("compare, margin {:g}", margin_);
       for (const auto& [end, verdict] : {std::pair("high", Verdict::regressed), std::pair("low", Verdict::untrusted)}) {
-        all.expectations.push_back({"compare/" + id, fmt::format("{}_ratio_{}", now.name, end), 1 - margin_,
+        all.expectations.push_back({"compare/" + whole.case_id, fmt::format("{}_ratio_{}", now.name, end), 1 - margin_,
                                     std::nullopt, source, true, verdict});
       }
     }
@@ -199,8 +201,8 @@ class Comparer {
 
 std::optional<Better> better_direction(std::string_view metric) noexcept {
   // The machine's own and the rival's figures, and bounds of intervals, are nobody's merit.
-  if (starts_with(metric, "read_") || starts_with(metric, "reference_") || ends_with(metric, "_low") ||
-      ends_with(metric, "_high")) {
+  if (starts_with(metric, "read_") || starts_with(metric, "reference_") || starts_with(metric, "their_") ||
+      ends_with(metric, "_low") || ends_with(metric, "_high")) {
     return std::nullopt;
   }
   if (ends_with(metric, "_per_second") || is_share(metric)) return Better::higher;

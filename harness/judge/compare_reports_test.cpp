@@ -52,6 +52,21 @@ TEST_CASE("a run that is 15 % slower than the one before is regressed, 1 % is no
   CHECK(compare_reports(run_of(85), run_of(100), 0.05).outcome.exit_code == 0);
 }
 
+TEST_CASE("shares of the bandwidth are compared with the bytes of the run before") {
+  Report before = run_of(100), now = run_of(100);
+  before.environment.host_name = "elsewhere";  // so that the share is what counts
+  add(before.results[0], "bytes_per_token", 200, "bytes");
+  add(now.results[0], "bytes_per_token", 100, "bytes");
+  for (Metric& metric : now.results[0].metrics) {
+    if (metric.name != "bandwidth_fraction") continue;
+    *metric.value *= 0.5;  // half the bytes at the same speed
+    for (double& sample : metric.samples) sample *= 0.5;
+  }
+  const Report report = compare_reports(before, now, 0.05);
+  CHECK(only(report).verdict == Verdict::passed);
+  CHECK(*only(report).find_metric("bandwidth_fraction_ratio")->value == Approx(1));
+}
+
 TEST_CASE("what lies on the margin is inconclusive") {
   const Report report = compare_reports(run_of(100), run_of(95), 0.05);
   CHECK(only(report).verdict == Verdict::untrusted);

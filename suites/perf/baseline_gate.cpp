@@ -1,5 +1,6 @@
 #include "suites/perf/baseline_gate.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "engine/base/error.h"
@@ -69,6 +70,18 @@ const Result* BaselineGate::stored(const std::string& case_id) const noexcept {
   return nullptr;
 }
 
+/// f in the whole class; on the same machine any speed.
+bool BaselineGate::can_gate(const Result& then) const noexcept {
+  if (value_of(then, kFraction) != nullptr) return true;
+  return same_machine_ && std::any_of(bands_.begin(), bands_.end(),
+                                      [&](const Band& band) { return value_of(then, band.metric) != nullptr; });
+}
+
+bool BaselineGate::knows(const std::string& case_id) const noexcept {
+  const Result* then = stored(case_id);
+  return then != nullptr && can_gate(*then);
+}
+
 std::vector<Expectation> BaselineGate::expectations(const std::vector<std::string>& case_ids) const {
   std::vector<Expectation> all;
   for (const std::string& id : case_ids) {
@@ -102,13 +115,10 @@ std::vector<Expectation> BaselineGate::expectations(const std::vector<std::strin
   return all;
 }
 
-/// f of both with the baseline's bytes per token: an engine that reads less for a token is not slower for it.
 void BaselineGate::add_ratio(Result& result, const Result& then) const {
   const Metric* before = value_of(then, kFraction);
-  const Metric* bytes_before = value_of(then, "bytes_per_token");
-  const Metric* bytes_now = value_of(result, "bytes_per_token");
   if (before == nullptr || value_of(result, kFraction) == nullptr) return;
-  const double bytes = bytes_before != nullptr && bytes_now != nullptr ? *bytes_before->value / *bytes_now->value : 1;
+  const double bytes = harness::same_bytes_factor(result, then);
   for (const std::string suffix : {"", "_low", "_high"}) {
     const Metric* now = value_of(result, kFraction + suffix);
     if (now != nullptr) harness::add(result, "baseline_ratio" + suffix, *now->value * bytes / *before->value);
@@ -174,9 +184,15 @@ void BaselineGate::compare(Result& result) {
 Result BaselineGate::summary() const {
   if (!why_not_.empty()) return harness::skipped("missing baseline: " + why_not_);
   Result result;
+  json::array ungated;
+  for (const Result& then : baseline_->report.results) {
+    if (can_gate(then) && gated_.count(then.case_id) == 0) ungated.emplace_back(then.case_id);
+  }
   harness::add(result, "gated_cases", static_cast<double>(gated_.size()));
+  harness::add(result, "ungated_cases", static_cast<double>(ungated.size()));
   harness::add(result, "other_models", static_cast<double>(other_models_.size()));
   result.details = note();
+  if (!ungated.empty()) result.details["ungated"] = std::move(ungated);
   return result;
 }
 

@@ -29,6 +29,9 @@ class BaselineGate {
   BaselineGate(const std::string& path, const harness::Criteria& criteria, double margin,
                const harness::Environment& here);
 
+  /// Whether the baseline gates this case.
+  bool knows(const std::string& case_id) const noexcept;
+
   /// For cases that the baseline has, too. f gates by the interval of its median: all of it below 1 - margin of the
   /// baseline's is a regression, a part of it is untrusted.
   std::vector<harness::Expectation> expectations(const std::vector<std::string>& case_ids) const;
@@ -43,6 +46,7 @@ class BaselineGate {
 
  private:
   const harness::Result* stored(const std::string& case_id) const noexcept;
+  bool can_gate(const harness::Result& then) const noexcept;
   void add_ratio(harness::Result& result, const harness::Result& then) const;
   void add_comparison(harness::Result& result, const harness::Metric& now, const harness::Metric& then, bool gated,
                       bool higher_is_better) const;

@@ -36,6 +36,9 @@ void refuse_reference_modes(const harness::Options& options) {
 Bench::Bench(const harness::SuiteContext& context, harness::Criteria criteria)
     : context_(context), criteria_(std::move(criteria)) {
   refuse_reference_modes(options());
+  refuse_outside("seconds", number("sample", "seconds"), 0.001, 60, criteria_.source());
+  refuse_outside("check_tokens", number("sample", "check_tokens"), 1, 4096, criteria_.source());
+  refuse_outside("margin", number("gate", "margin"), 0.001, 0.9, criteria_.source());
   table_ = read_table(options(), criteria_, host_facts().usable_cores);
   rivals_ = read_rivals(options().texts("against"));
   if (options().has("candidate") && rivals_.empty()) {

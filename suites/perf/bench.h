@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class Bench {
   /// Drawn once a run, or --seed. `attempt` 1 is the re-run of a suspect.
   std::uint64_t seed(int attempt) const noexcept { return seed_ + static_cast<std::uint64_t>(attempt); }
   void stop_if_cancelled() const;  ///< throws Error(setup)
+
+  std::optional<json::object> receipt_note;  ///< see evidence.h
 
  private:
   harness::SubjectSettings settings(const Spec& spec);

@@ -11,6 +11,7 @@
 #include "harness/measure/memory.h"
 #include "harness/measure/progress.h"
 #include "harness/measure/workload.h"
+#include "suites/perf/evidence.h"
 
 namespace bh::suites::perf {
 
@@ -22,11 +23,7 @@ namespace {
 /// Right before fast: the greedy answer by the ordinary way is the timed one, and logits are numbers.
 void check_output(Result& result, Bench& bench, const Spec& spec, harness::Subject& subject, const Work& work,
                   TimedSubject& timed) {
-  engine::GenerateOptions greedy;
-  greedy.max_tokens = work.decode_tokens + 1;
-  greedy.ignore_eog = true;
-  greedy.sampling.temperature = 0;
-  const auto expected = subject.generate(work.prompt, greedy).ids;
+  const auto expected = subject.generate(work.prompt, greedy_options(work)).ids;
   timed.warm_up();
   const bool equal = expected == timed.ids();
 
@@ -125,6 +122,14 @@ Work work_of(const Spec& spec, std::int32_t n_vocab) {
   const bool prefill = spec.kind == Kind::prefill || spec.kind == Kind::against_prefill;
   const std::int32_t prompt = prefill ? spec.prompt : std::max(spec.depth, 1);
   return {harness::some_tokens(n_vocab, prompt), prefill ? 0 : spec.decode_tokens};
+}
+
+engine::GenerateOptions greedy_options(const Work& work) {
+  engine::GenerateOptions greedy;
+  greedy.max_tokens = work.decode_tokens + 1;
+  greedy.ignore_eog = true;
+  greedy.sampling.temperature = 0;
+  return greedy;
 }
 
 double bytes_per_token(Bench& bench, const Spec& spec, const harness::SubjectInfo& info) {
@@ -239,6 +244,7 @@ Result measure_decode(Bench& bench, const Spec& spec) {
     add_percentiles(result, "inter_token", step_ms);
   }
   finish(result, bench, subject, timed, before);
+  gather_evidence(bench, spec, subject, result);
   return result;
 }
 

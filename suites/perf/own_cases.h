@@ -11,8 +11,10 @@ harness::Result measure_load(Bench& bench, const Spec& spec);
 harness::Result measure_prefill(Bench& bench, const Spec& spec);
 harness::Result measure_decode(Bench& bench, const Spec& spec);
 
-// --- shared with against_case.cpp
+// --- shared with against_case.cpp and evidence.cpp
 Work work_of(const Spec& spec, std::int32_t n_vocab);
+/// They lead to the answer that timed runs of the work have to give.
+engine::GenerateOptions greedy_options(const Work& work);
 std::string hash_ids(const std::vector<engine::TokenId>& ids);
 /// 1.4826 MAD / median: what a standard deviation would be, were the samples normal.
 double relative_spread(const std::vector<double>& samples);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <random>
 
 #include "engine/base/error.h"
+#include "generated/bh_perf.h"
 #include "harness/core/exhibits.h"
+#include "harness/core/receipt.h"
 #include "harness/judge/baseline.h"
 #include "harness/judge/judge.h"
 #include "harness/measure/environment.h"
@@ -35,6 +38,7 @@ struct Machine {
   double noise = 0.002;
   bool wrong = false;         ///< the candidate answers something else while it is timed
   bool changes_mind = false;  ///< ... or from one repetition to the next
+  bool flat_logits = false;   ///< every token is as likely as any other
   double claimed_share = 1;   ///< reported time / time that passed
   std::string why_no_timing;
   std::mt19937 random{1};
@@ -59,12 +63,18 @@ class FakeSubject final : public harness::Subject {
   std::vector<engine::TokenId> tokenize(std::string_view, const engine::EncodeOptions&) override { return {1}; }
   std::string detokenize(std::span<const engine::TokenId>) override { return {}; }
   std::vector<float> logits(std::span<const engine::TokenId> ids) override {
-    return std::vector<float>(ids.size() * kVocabulary, 0.5f);
+    // What answer() gives behind a prompt of one token is the first choice of its position.
+    std::vector<float> logits(ids.size() * kVocabulary, 0.5f);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      logits[i * kVocabulary + (1 + 3 * i) % kVocabulary] += machine.flat_logits ? 0 : 1;
+    return logits;
   }
   engine::Generation generate(std::span<const engine::TokenId> prompt,
                               const engine::GenerateOptions& options) override {
     engine::Generation generation;
     generation.ids = answer(prompt.size(), options.max_tokens);
+    generation.prefill_ns = std::llround(machine.token_ns * static_cast<double>(prompt.size()));
+    generation.decode_ns = std::llround(machine.token_ns * (options.max_tokens - 1));
     return generation;
   }
   void trace(std::span<const engine::TokenId>, const engine::Tap&) override {}
@@ -182,8 +192,11 @@ TEST_CASE("planted noise is untrusted, and a required case that is untrusted is 
   machine = {};
   machine.noise = 1.0;
   const Report report = run({{"against", "rival"}});
-  CHECK(result_of(report, "against/previous_build/decode").verdict == Verdict::untrusted);
+  const Result& pairs = result_of(report, "against/previous_build/decode");
+  CHECK(pairs.verdict == Verdict::untrusted);
+  CHECK_FALSE(pairs.details.contains("first_measurement"));  // a second try at passing would double the stated error
   CHECK(result_of(report, "perf/decode").verdict == Verdict::untrusted);
+  CHECK(result_of(report, "perf/decode").details.contains("first_measurement"));
   CHECK(report.outcome.exit_code == 3);
 }
 
@@ -213,6 +226,27 @@ TEST_CASE("times that cannot be are untrusted") {
   const Report report = run({});
   CHECK(result_of(report, "perf/decode").verdict == Verdict::untrusted);
   CHECK(result_of(report, "perf/decode").violations.size() == 1);
+}
+
+TEST_CASE("a subject that reports next to no time is given up on") {
+  if (test::kSanitized) return;
+  machine = {};
+  machine.token_ns = 1e6;
+  machine.claimed_share = 0.01;
+  CHECK_THROWS_WITH(run({}), Catch::Contains("it cannot be timed"));
+}
+
+TEST_CASE("a perf run leaves the evidence of a receipt, and choices that its logits do not make fail it") {
+  if (test::kSanitized) return;
+  machine = {};
+  const Report report = run({});
+  REQUIRE(harness::has_receipt(report));
+  const json::object& note = report.notes.at(harness::kReceiptNote).as_object();
+  CHECK(note.at("tokens_hash").as_string() == result_of(report, "perf/decode").details.at("tokens_hash").as_string());
+  CHECK(note.at("performance_baseline").at("bandwidth_fraction").as_double() > 0);
+  machine = {};
+  machine.flat_logits = true;
+  CHECK(result_of(run({}), "perf/decode").verdict == Verdict::failed);
 }
 
 TEST_CASE("a rival that cannot be timed is skipped with its reason, and the run is inconclusive") {
@@ -302,6 +336,34 @@ TEST_CASE("a baseline of another answer fails, one that gates nothing is inconcl
   const Report report = run({{"baseline", path}});
   CHECK(result_of(report, "perf/baseline").verdict == Verdict::untrusted);
   CHECK(report.outcome.exit_code == 3);
+}
+
+TEST_CASE("a baseline that has cases which nobody measured now is inconclusive") {
+  if (test::kSanitized) return;
+  const test::TempFolder folder;
+  machine = {};
+  const Report stored = run({{"prompt-lengths", "4,8"}});
+  const auto path = harness::promote(stored, folder.path(), false).string();
+  machine = {};
+  const Report report = run({{"baseline", path}});
+  CHECK(*result_of(report, "perf/baseline").find_metric("ungated_cases")->value == 1);
+  CHECK(result_of(report, "perf/baseline").verdict == Verdict::untrusted);
+  CHECK(report.outcome.exit_code == 3);
+}
+
+TEST_CASE("criteria that measure nothing are refused") {
+  const test::TempFolder folder;
+  const std::string built_in(embedded::perf::criteria_json());
+  for (const auto& [good, bad] :
+       {std::pair(R"("seconds": 0.1)", R"("seconds": 0)"), std::pair(R"("margin": 0.05)", R"("margin": 0)"),
+        std::pair(R"("rounds": 10)", R"("rounds": 0)"), std::pair(R"("loads": 3)", R"("loads": -1)")}) {
+    std::string text = built_in;
+    REQUIRE(text.find(good) != std::string::npos);
+    text.replace(text.find(good), std::string(good).size(), bad);
+    const auto path = folder.path() / "criteria.json";
+    std::ofstream(path) << text;
+    CHECK_THROWS_WITH(run({{"criteria", path.string()}}), Catch::Contains("has to lie from"));
+  }
 }
 
 TEST_CASE("a run that is not green is not promoted, and says so in its exit code") {

@@ -193,6 +193,11 @@ class Planner {
 
 }  // namespace
 
+void refuse_outside(std::string_view name, double value, double least, double most, const std::string& where) {
+  if (value >= least && value <= most) return;
+  fail(ErrorKind::setup, "{}: {} is {:g}; it has to lie from {:g} to {:g}", where, name, value, least, most);
+}
+
 Table read_table(const harness::Options& options, const harness::Criteria& criteria, int usable_cores) {
   const std::string name = options.text("table");
   const std::string where = fmt::format("{}, table {}", criteria.source(), name);
@@ -210,10 +215,13 @@ Table read_table(const harness::Options& options, const harness::Criteria& crite
     table.depths = read_counts(list("depths", "depths"), "depths", 0);
     table.ubatch_sizes = read_counts(list("ubatch-sizes", "ubatch_sizes"), "ubatch-sizes", 1);
     std::sort(table.ubatch_sizes.begin(), table.ubatch_sizes.end());
-    table.decode_tokens =
-        static_cast<std::int32_t>(options.integer_or("decode-tokens", get_int(object, "decode_tokens", where)));
+    const std::int64_t decode_tokens = options.integer_or("decode-tokens", get_int(object, "decode_tokens", where));
+    refuse_outside("decode_tokens", static_cast<double>(decode_tokens), 4, 1 << 16, where);
+    table.decode_tokens = static_cast<std::int32_t>(decode_tokens);
     table.rounds = options.integer_or("rounds", get_int(object, "rounds", where));
     table.loads = get_int(object, "loads", where);
+    refuse_outside("rounds", static_cast<double>(table.rounds), 5, 10000, where);
+    refuse_outside("loads", static_cast<double>(table.loads), 1, 1000, where);
     return table;
   }
   fail(ErrorKind::setup, "{} has no table named {}", criteria.source(), name);

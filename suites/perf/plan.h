@@ -56,6 +56,9 @@ struct Planned {
   Spec spec;
 };
 
+/// Throws Error(setup) naming the place.
+void refuse_outside(std::string_view name, double value, double least, double most, const std::string& where);
+
 /// The table that the options choose, with what they change. "all" threads are `usable_cores`; more than those, or an
 /// unreadable list, is Error(usage).
 Table read_table(const harness::Options& options, const harness::Criteria& criteria, int usable_cores);

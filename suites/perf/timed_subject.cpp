@@ -3,6 +3,12 @@
 #include "engine/base/error.h"
 
 namespace bh::suites::perf {
+namespace {
+
+/// What a sample may take by our clock, in times asked for: whoever reports less work than this would never get done.
+constexpr std::int64_t kMostWall = 20;
+
+}  // namespace
 
 TimedSubject::TimedSubject(harness::Subject& subject, const harness::Clock& clock, Work work)
     : subject_(subject), clock_(clock), work_(std::move(work)) {
@@ -29,8 +35,13 @@ void TimedSubject::warm_up() { ids_ = ask().ids; }
 WorkSample TimedSubject::sample(std::int64_t min_ns) {
   BH_ASSERT(!ids_.empty());
   WorkSample sample;
+  const std::int64_t start = clock_.steady_ns();
   while (sample.ns < min_ns) {
     const std::int64_t before = clock_.steady_ns();
+    if (before - start > kMostWall * min_ns) {
+      fail(ErrorKind::setup, "{} says that it worked {} ms of {}: it cannot be timed", subject_.describe().name,
+           sample.ns / 1'000'000, (before - start) / 1'000'000);
+    }
     const harness::Timing timing = ask();
     wall_ns_ += clock_.steady_ns() - before;
     outputs_equal_ = outputs_equal_ && timing.ids == ids_;

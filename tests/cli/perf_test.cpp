@@ -84,6 +84,11 @@ TEST_CASE("perf measures the shipped model, and its record says what was measure
   CHECK(metric_of(prefill, "first_token_p99_ms").at("value").is_null() == !enough);
   CHECK((metric_of(prefill, "first_token_p99_ms").at("note").as_string().size() > 0) == !enough);
   CHECK(metric_of(result_of(report, "perf/load/"), "load_ms").at("samples").as_array().size() == 3);
+  // Noise may leave the run without a verdict; its answers can be had again all the same.
+  const Finished verified = bitharness({"verify", (folder / "out").string(), "--replay"});
+  CAPTURE(verified.out);
+  CHECK_THAT(verified.out, Contains("the same tokens and logits"));
+  CHECK(verified.code == (done.code == 0 ? 0 : 1));
 }
 
 TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive",
