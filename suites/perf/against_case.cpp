@@ -114,12 +114,16 @@ void add_outputs(Result& result, const Side& ours, const Side& theirs, const Sid
   const bool must_agree = candidate.numerics == reference.numerics;
   if (must_agree) equal = equal && same_tokens;
   harness::add(result, "outputs_equal", equal ? 1 : 0);
-  double agreement = ours.timed->clock_agreement();
+  const double own = ours.timed->clock_agreement();
+  double agreement = own, ratio = 1;
   for (const Side* side : {&theirs, &again}) {
     const double other = side->timed->clock_agreement();
     if (std::abs(std::log(other)) > std::abs(std::log(agreement))) agreement = other;
+    if (std::abs(std::log(own / other)) > std::abs(std::log(ratio))) ratio = own / other;
   }
   harness::add(result, "clock_agreement", agreement);
+  // Who leaves out more of its time than the other would win by that much.
+  harness::add(result, "clock_ratio", ratio);
   result.details["tokens_hash"] = hash_ids(ours.timed->ids());
   result.details["reference_tokens_hash"] = hash_ids(theirs.timed->ids());
   result.details["same_tokens"] = same_tokens;

@@ -31,7 +31,7 @@ constexpr std::int32_t kVocabulary = 2048;
 /// How the fake subjects behave; the rows' open functions have no other way to learn it.
 struct Machine {
   std::int64_t now = 0;
-  double token_ns = 5e7;
+  double token_ns = 1e8;
   double engine_slowdown = 1;     ///< of the engine in this process
   double candidate_slowdown = 1;  ///< of ours as a child
   double rival_slowdown = 1;
@@ -39,7 +39,8 @@ struct Machine {
   bool wrong = false;         ///< the candidate answers something else while it is timed
   bool changes_mind = false;  ///< ... or from one repetition to the next
   bool flat_logits = false;   ///< every token is as likely as any other
-  double claimed_share = 1;   ///< reported time / time that passed
+  double candidate_claimed_share = 1;
+  double claimed_share = 1;  ///< reported time / time that passed
   std::string why_no_timing;
   std::mt19937 random{1};
 };
@@ -90,7 +91,9 @@ class FakeSubject final : public harness::Subject {
       timing.step_ns.push_back(static_cast<std::int64_t>(per_token));
       timing.decode_ns += timing.step_ns.back();
     }
-    machine.now += static_cast<std::int64_t>(double(timing.prefill_ns + timing.decode_ns) / machine.claimed_share);
+    const double claimed = machine.claimed_share * (candidate_ ? machine.candidate_claimed_share : 1);
+    const auto reported = static_cast<double>(timing.prefill_ns + timing.decode_ns);
+    machine.now += static_cast<std::int64_t>(reported / claimed);
     return timing;
   }
 
@@ -226,6 +229,15 @@ TEST_CASE("times that cannot be are untrusted") {
   const Report report = run({});
   CHECK(result_of(report, "perf/decode").verdict == Verdict::untrusted);
   CHECK(result_of(report, "perf/decode").violations.size() == 1);
+}
+
+TEST_CASE("a candidate that leaves out a tenth of its time does not win by it") {
+  if (test::kSanitized) return;
+  machine = {};
+  machine.candidate_claimed_share = 0.9;
+  const Report report = run({{"against", "rival"}});
+  CHECK(result_of(report, "against/previous_build/decode").verdict == Verdict::untrusted);
+  CHECK(*result_of(report, "against/previous_build/decode").find_metric("clock_ratio")->value < 0.93);
 }
 
 TEST_CASE("a subject that reports next to no time is given up on") {
