@@ -25,6 +25,12 @@ inline float half_to_float(std::uint16_t bits) noexcept {
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(subnormal));
 }
 
+/// The largest distance between these (finite) bits and a value that rounds to them.
+inline float half_rounding(std::uint16_t bits) noexcept {
+  const std::uint32_t exponent = bits >> 10 & 0x1fu;
+  return std::bit_cast<float>(((exponent == 0 ? 1 : exponent) + 127 - 26) << 23);
+}
+
 inline std::uint16_t float_to_half(float value) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);

@@ -44,8 +44,14 @@ Place place_in_block(std::size_t e) {
   return {64 * half + 32 * (group % 2) + lane, 32 * half + lane, group < 2 ? 0u : 4u, static_cast<unsigned>(2 * group)};
 }
 
-void decode_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
-                std::span<float> dst) {
+/// A value: level times step, where the step is the group's scale times the block's.
+struct Level {
+  int level;
+  float step;
+};
+
+template <class Take>
+void for_each_value(std::span<const std::byte> bytes, std::int64_t cols, std::int64_t row, const Take& take) {
   const std::int64_t blocks = cols / kCols;
   for (std::int64_t b = 0; b < blocks; ++b) {
     const Block block = block_at(bytes, row * blocks + b);
@@ -54,9 +60,28 @@ void decode_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t col
       const Place at = place_in_block(e);
       const int q = ((block.ql[at.low] >> at.low_shift) & 15) | (((block.qh[at.high] >> at.high_shift) & 3) << 4);
       const float dl = d * static_cast<float>(block.scales[e / kGroup]);  // this product first, as the reference does
-      dst[static_cast<std::size_t>(b * kCols) + e] = dl * static_cast<float>(q - 32);
+      take(static_cast<std::size_t>(b * kCols) + e, Level{q - 32, dl}, block.d);
     }
   }
+}
+
+void decode_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
+                std::span<float> dst) {
+  for_each_value(bytes, cols, row, [&](std::size_t i, const Level& value, std::uint16_t) {
+    dst[i] = value.step * static_cast<float>(value.level);
+  });
+}
+
+/// Half a step inside the range. At its ends values are clipped: one step where the far side has 31 levels and not 32,
+/// 0.9 where ggml's search took so much smaller a scale, and what rounding the group's scale to a whole number (by at
+/// most 1, where it is cut to 127) and the block's to f16 takes from the largest value, at 32 levels.
+void rounding_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
+                  std::span<float> dst) {
+  for_each_value(bytes, cols, row, [&](std::size_t i, const Level& value, std::uint16_t d) {
+    const float step = std::fabs(value.step);
+    const bool clipped = step == 0 || value.level <= -32 || value.level >= 31;
+    dst[i] = clipped ? 2 * step + 36 * std::fabs(half_to_float(d)) + 36 * 128 * half_rounding(d) : step * 0.50001f;
+  });
 }
 
 /// A plain quantizer: each group's largest value goes to -32, without ggml's iterative search for better scales.
@@ -111,7 +136,7 @@ std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int6
 }  // namespace
 
 WeightFormat q6_k_format() noexcept {
-  return {TensorType::q6_k, "Q6_K", kCols, false, byte_size, decode_row, encode, check};
+  return {TensorType::q6_k, "Q6_K", kCols, false, byte_size, decode_row, encode, check, rounding_row};
 }
 
 }  // namespace bh::engine

@@ -60,6 +60,16 @@ void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::sp
   }
 }
 
+/// Half a step; and the bytes were chosen for the scale before it was rounded to f16.
+void rounding_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
+                  std::span<float> dst) {
+  const std::int64_t blocks = cols / kCols;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::uint16_t d = block_at(bytes, row * blocks + b).d;
+    std::fill_n(dst.begin() + b * kCols, kCols, std::fabs(half_to_float(d)) / 2 + 127.5f * half_rounding(d));
+  }
+}
+
 std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
   for (std::int64_t b = 0; b < rows * (cols / kCols); ++b) {
     const float d = half_to_float(block_at(bytes, b).d);
@@ -71,7 +81,7 @@ std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int6
 }  // namespace
 
 WeightFormat q8_0_format() noexcept {
-  return {TensorType::q8_0, "Q8_0", kCols, false, byte_size, decode_row, encode, check};
+  return {TensorType::q8_0, "Q8_0", kCols, false, byte_size, decode_row, encode, check, rounding_row};
 }
 
 }  // namespace bh::engine

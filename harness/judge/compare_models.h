@@ -36,7 +36,7 @@ struct WeightDifference {
 /// Ternary codes; a matrix of floats counts as ternary where its values are 0 and +-s.
 WeightDifference compare_codes(const MatrixOf& left, const MatrixOf& right);
 /// Float matrices: equal where one side's value, rounded to the other side's type, is the other side's value.
-/// Block-quantized types are compared as they decode.
+/// Where one is quantized in blocks: equal within what its rounding, and the other side's, imply.
 WeightDifference compare_floats(const MatrixOf& left, const MatrixOf& right);
 /// Norms: equal floats.
 WeightDifference compare_values(std::span<const float> left, std::span<const float> right);

@@ -37,6 +37,20 @@ void note(WeightDifference& result, std::int64_t row, std::int64_t col, double l
   }
 }
 
+/// Adds how far each value of a row may lie from what was stored: by the rounding of its block, or of itself.
+void add_rounding(const MatrixOf& of, std::int64_t row, std::span<const float> values, std::span<double> sum) {
+  const engine::WeightFormat& format = *of.matrix.format;
+  if (format.rounding_row != nullptr) {
+    std::vector<float> rounding(values.size());
+    format.rounding_row(of.matrix.bytes, of.matrix.rows, of.matrix.cols,
+                        engine::stored_row(of.config, of.matrix.name, row), rounding);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += rounding[i] * std::abs(double{of.matrix.post_scale});
+  } else if (is_float(format.type)) {
+    for (std::size_t i = 0; i < sum.size(); ++i)
+      sum[i] += std::ldexp(std::abs(double{values[i]}), -precision(format.type));
+  }
+}
+
 WeightDifference check_shapes(const MatrixOf& left, const MatrixOf& right) {
   WeightDifference result;
   const auto &a = left.matrix, &b = right.matrix;
@@ -86,13 +100,21 @@ WeightDifference compare_floats(const MatrixOf& left, const MatrixOf& right) {
   if (!result.mismatch.empty()) return result;
   const TensorType a = left.matrix.format->type, b = right.matrix.format->type;
   const bool floats = is_float(a) && is_float(b);
+  const bool blocks = left.matrix.format->rounding_row != nullptr || right.matrix.format->rounding_row != nullptr;
   std::vector<float> x(static_cast<std::size_t>(left.matrix.cols)), y(x.size());
+  std::vector<double> rounding(x.size());
   for (std::int64_t row = 0; row < left.matrix.rows; ++row) {
     engine::float_values(left.config, left.matrix, row, x);
     engine::float_values(right.config, right.matrix, row, y);
+    if (blocks) {
+      std::fill(rounding.begin(), rounding.end(), 0.0);
+      add_rounding(left, row, x, rounding);
+      add_rounding(right, row, y, rounding);
+    }
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const bool same =
-          x[i] == y[i] || (floats && (engine::round_to(b, x[i]) == y[i] || engine::round_to(a, y[i]) == x[i]));
+      const bool same = x[i] == y[i] ||
+                        (floats && (engine::round_to(b, x[i]) == y[i] || engine::round_to(a, y[i]) == x[i])) ||
+                        (blocks && std::abs(double{x[i]} - double{y[i]}) <= rounding[i]);
       note(result, row, static_cast<std::int64_t>(i), x[i], y[i], same);
     }
   }

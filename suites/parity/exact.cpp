@@ -147,7 +147,15 @@ Result check_codes(Pair& pair, const std::string& tensor) {
 }
 
 Result check_embeddings(Pair& pair, const std::string& tensor) {
-  return compare_matrices(pair, tensor, "values", harness::compare_floats);
+  Result result = compare_matrices(pair, tensor, "values", harness::compare_floats);
+  const Matrix* const stored[] = {find_matrix(pair.left(), tensor), find_matrix(pair.right(), tensor)};
+  std::string lossy;
+  for (const Matrix* matrix : stored) {
+    if (matrix != nullptr && matrix->format->rounding_row != nullptr) lossy = matrix->format->name;
+  }
+  result.details["equal_if"] = lossy.empty() ? "equal after rounding to the coarser type"
+                                             : "no farther apart than rounding to blocks of " + lossy + " implies";
+  return result;
 }
 
 Result check_norm(Pair& pair, const std::string& tensor) {

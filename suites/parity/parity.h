@@ -11,7 +11,8 @@
 //   exact, tensors: metrics comparable (0 or 1), values, differing, max_difference; details tensor, hf_tensor,
 //   left_type,
 //     right_type, difference {compared, differing, identical, max_difference, first {row, col, left, right}, mismatch};
-//     scales have details left and right {stored, value, type, reciprocal} instead of the types
+//     scales have details left and right {stored, value, type, reciprocal} instead of the types; embeddings have
+//     equal_if, how they were judged: quantized ones within what rounding to blocks of their format implies
 //   exact/metadata, exact/vocabulary: metrics fields, differing_fields; details fields [{key, left, right, equal,
 //     required}]
 //   exact/token-ids: metrics strings, differing_strings; details differences [{name, text, index, left, right}]

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "engine/model/gguf_model_writer.h"
 #include "generated/bh_parity.h"
 #include "harness/judge/criteria.h"
 #include "harness/judge/judge.h"
@@ -166,6 +167,24 @@ TEST_CASE("Embeddings are compared in the coarser type") {
   const TwinModels twins;
   twins.change_folder("model.embed_tokens.weight", [](auto data) { data[2 * 70] ^= std::byte{1}; });
   CHECK(not_passed(run(twins, "parity/exact")) == Ids{"parity/exact/embeddings/token_embd/packed"});
+}
+
+TEST_CASE("Quantized embeddings are judged by what their rounding implies") {
+  const TwinModels twins;
+  const auto model = engine::load_model(twins.folder());
+  for (const auto type : {engine::TensorType::q8_0, engine::TensorType::q6_k}) {
+    engine::write_gguf(*model, {.embeddings = type}, twins.gguf());
+    CHECK(not_passed(run(twins, "parity/exact")) == Ids{});
+    const std::string id = "parity/exact/embeddings/token_embd/packed";
+    CHECK_THAT(std::string(result_of(run(twins, "embeddings"), id).details.at("equal_if").as_string()),
+               Catch::Contains("blocks of " + std::string(engine::weight_format(type).name)));
+    // One step of one value is more than rounding does.
+    twins.change_gguf("token_embd.weight",
+                      [&](auto data) { data[type == engine::TensorType::q8_0 ? 34 * 9 + 2 : 0] ^= std::byte{2}; });
+    const Report changed = run(twins, "parity/exact");
+    CHECK(not_passed(changed) == Ids{id});
+    CHECK_THAT(result_of(changed, id).reason, Catch::Contains("token_embd") && Catch::Contains("1 of "));
+  }
 }
 
 TEST_CASE("Two models of one shape are no pair") {

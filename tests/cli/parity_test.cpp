@@ -122,6 +122,23 @@ TEST_CASE("parity of one file, of a folder without a model and of two models is 
   CHECK(two.code == 1);
 }
 
+TEST_CASE("parity passes where the GGUF file's embeddings are quantized, and not where one of them is changed") {
+  const TempFolder home;
+  for (const std::string type : {"q8_0", "q6_k"}) {
+    const std::string gguf = (home / (type + ".gguf")).string();
+    REQUIRE(
+        bitharness({"convert", (shipped_model() / "packed").string(), gguf, "--to", "gguf", "--embedding-type", type})
+            .code == 0);
+    for (const char* folder : {"packed", "bf16"}) {
+      const std::vector<std::string> args = {"parity", "--safetensors", (shipped_model() / folder).string(), "--gguf",
+                                             gguf};
+      const Finished run = bitharness(args);
+      CAPTURE(type, folder, run.out);
+      CHECK(run.code == 0);
+    }
+  }
+}
+
 TEST_CASE("convert there and back keeps every code, and parity agrees") {
   const TwinModels twins;
   const std::string folder = (twins.home() / "made").string(), back = (twins.home() / "back.gguf").string();
