@@ -17,6 +17,7 @@
 
 namespace bh::harness {
 
+class Leftovers;
 struct App;
 
 /// What a command may use.
@@ -29,6 +30,7 @@ struct CommandContext {
   const Clock& clock;
   std::function<bool()> cancelled;  ///< a signal has asked the run to end
   const std::function<const char*(const char* name)>& getenv;
+  Leftovers& leftovers;  ///< removed where a signal ends the command before it could
 };
 
 /// A row of the list of commands (harness/cli/commands.cpp).

@@ -1,7 +1,5 @@
 #include "harness/cli/conversion.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -68,44 +66,41 @@ std::string hash_of(const Model& model, const Matrix& matrix) {
   return hash.hex();
 }
 
-/// A folder beside the target, where everything is written before anything is replaced; removed at the end.
-class Staging {
- public:
-  explicit Staging(const fs::path& target) : target_(target) {
-    fs::path parent = target.parent_path();
-    if (parent.empty()) parent = ".";
-    folder_ = parent / fmt::format(".{}.convert-{}", target.filename().string(), ::getpid());
-    std::error_code error;
-    if (!fs::create_directory(folder_, error))
-      fail(ErrorKind::setup, "cannot write beside {}: {}; check that the folder exists and may be written",
-           target.string(), error ? error.message() : "a conversion to it seems to be running");
-    path_ = folder_ / target.filename();
-  }
-  ~Staging() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
+constexpr const char* kIndex = "model.safetensors.index.json";
 
-  const fs::path& path() const noexcept { return path_; }  ///< where the target is made
-  fs::path report_path() const { return folder_ / "report.json"; }
-
-  /// By renaming, which needs no space; the report last.
-  void put_in_place() {
-    if (fs::is_directory(path_)) {
-      fs::create_directory(target_);
-      for (const auto& entry : fs::directory_iterator(path_))
-        fs::rename(entry.path(), target_ / entry.path().filename());
-    } else {
-      fs::rename(path_, target_);
-    }
-    fs::rename(report_path(), conversion_report_path(target_));
+/// Weights that an earlier model in the folder was read from beside model.safetensors: the files that its index names,
+/// or that are called as shards are.
+std::set<std::string> stale_weights(const fs::path& folder) {
+  std::set<std::string> names;
+  try {
+    const json::value index = read_json_file((folder / kIndex).string());
+    names.insert(kIndex);
+    for (const auto& member : index.at("weight_map").as_object()) names.emplace(member.value().as_string());
+  } catch (const std::exception&) {
+    // There is none, or it is broken: names alone tell then.
   }
+  std::set<std::string> stale;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool shard =
+        name.rfind("model-", 0) == 0 && name.find("-of-") != std::string::npos && ends_with(name, ".safetensors");
+    if (name != "model.safetensors" && (shard || name == kIndex || names.count(name) > 0)) stale.insert(name);
+  }
+  return stale;
+}
 
- private:
-  fs::path target_, folder_, path_;
-};
+/// By renaming, which needs no space; the report last. Weights that would stand beside the new ones go, nothing else.
+void put_in_place(const fs::path& made, const fs::path& made_report, const fs::path& target) {
+  if (fs::is_directory(made)) {
+    fs::create_directory(target);
+    const auto stale = stale_weights(target);
+    for (const auto& entry : fs::directory_iterator(made)) fs::rename(entry.path(), target / entry.path().filename());
+    for (const std::string& name : stale) fs::remove(target / name);
+  } else {
+    fs::rename(made, target);
+  }
+  fs::rename(made_report, conversion_report_path(target));
+}
 
 class Conversion {
  public:
@@ -115,6 +110,8 @@ class Conversion {
 
  private:
   void check_target() const;
+  void check_template() const;
+  void step() const;
   void compare(const fs::path& written);
   void add_row(const std::string& name, const StoredTensor& stored);
   void add_matrix(json::object row, const std::string& tensor, const Matrix& before);
@@ -249,6 +246,12 @@ void Conversion::add_row(const std::string& name, const StoredTensor& stored) {
        request_.source.string(), name);
 }
 
+/// Between two steps: a signal may have asked us to end.
+void Conversion::step() const {
+  if (request_.cancelled && request_.cancelled())
+    fail(ErrorKind::setup, "the conversion to {} was interrupted; nothing was changed", request_.target.string());
+}
+
 void Conversion::check_nothing_else() {
   for (const auto& item : written_) {
     if (used_.count(item.first) == 0)
@@ -269,7 +272,10 @@ void Conversion::compare(const fs::path& written) {
   norms_before_ = before_->norms();
   norms_after_ = after_->norms();
   written_ = list_tensors(written);
-  for (const auto& [name, stored] : list_tensors(request_.source)) add_row(name, stored);
+  for (const auto& [name, stored] : list_tensors(request_.source)) {
+    step();
+    add_row(name, stored);
+  }
   check_nothing_else();
 }
 
@@ -293,6 +299,14 @@ void Conversion::check_target() const {
   if (!request_.force && !empty) fail(ErrorKind::usage, "{} exists already; --force replaces it", target.string());
 }
 
+/// The one file of a model that we do not write, and would not replace.
+void Conversion::check_template() const {
+  const fs::path file = request_.target / "chat_template.jinja";
+  std::error_code ignored;
+  if (!request_.to_gguf && before_->tokenizer.vocabulary().chat_template.empty() && fs::exists(file, ignored))
+    fail(ErrorKind::usage, "the model has no chat template and would get that of {}: move that away", file.string());
+}
+
 json::array warnings_of(const Model& before, const Model& after) {
   json::array all;
   for (const std::string& warning : before.source.warnings) all.emplace_back(warning);
@@ -307,14 +321,18 @@ json::array warnings_of(const Model& before, const Model& after) {
 json::object Conversion::run() {
   check_target();
   before_ = engine::load_model(request_.source, {.pre_tokenizer = request_.pre, .check_values = true});
-  Staging staging(request_.target);
+  check_template();
+  Staging staging(request_.target, request_.leftovers);
+  const fs::path made = staging.folder() / request_.target.filename(), made_report = staging.folder() / "report.json";
+  step();
   if (request_.to_gguf) {
-    engine::write_gguf(*before_, request_.types, staging.path());
+    engine::write_gguf(*before_, request_.types, made);
   } else {
-    fs::create_directory(staging.path());
-    engine::write_hf(*before_, request_.layout, staging.path());
+    fs::create_directory(made);
+    engine::write_hf(*before_, request_.layout, made);
   }
-  compare(staging.path());
+  step();
+  compare(made);
   json::value document = json::object{{"schema", "bitharness.convert/1"},
                                       {"bitharness_version", version()},
                                       {"source", json::object{{"path", request_.source.string()},
@@ -322,7 +340,7 @@ json::object Conversion::run() {
                                                               {"sha256", sha256_model(request_.source)}}},
                                       {"target", json::object{{"path", request_.target.string()},
                                                               {"format", after_->source.format},
-                                                              {"sha256", sha256_model(staging.path())}}},
+                                                              {"sha256", sha256_model(made)}}},
                                       {"summary", json::object{{"tensors", rows_.size()},
                                                                {"exact", exact_},
                                                                {"rounded", rounded_},
@@ -332,8 +350,9 @@ json::object Conversion::run() {
                                       {"warnings", warnings_of(*before_, *after_)},
                                       {"tensors", std::move(rows_)}};
   make_valid_utf8(document);
-  write_json_file(staging.report_path().string(), document);
-  staging.put_in_place();
+  write_json_file(made_report.string(), document);
+  step();
+  staging.finish([&] { put_in_place(made, made_report, request_.target); });
   return std::move(document.as_object());
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "engine/base/json.h"
 #include "engine/model/gguf_model_writer.h"
 #include "engine/model/hf_model_writer.h"
+#include "harness/cli/staging.h"
 
 namespace bh::harness {
 
@@ -19,11 +21,16 @@ struct ConversionRequest {
   engine::HfLayout layout;  ///< of a folder
   std::string pre;          ///< pre-tokenizer to take instead of the source's own; empty = that
   bool force = false;       ///< replace what the target holds
+
+  std::function<bool()> cancelled = {};  ///< asked between steps; true ends the conversion with Error(setup)
+  Leftovers* leftovers = nullptr;        ///< told of the unfinished folder, for whoever ends the process
 };
 
-/// Returns the report (bitharness.convert/1), which also stands at conversion_report_path(target). Whatever goes wrong,
-/// the target and its old report stay as they were. Throws Error(usage) where the target exists and force is not set or
-/// a type cannot hold the weights; Error(setup) on a source that is unsound or holds a tensor without a place.
+/// In a target folder, shards and index of an earlier model go, since they would stand beside the new weights; other
+/// files that are not written stay. Returns the report (bitharness.convert/1), which also stands at
+/// conversion_report_path(target). Whatever goes wrong, the target and its old report stay as they were. Throws
+/// Error(usage) where the target exists and force is not set or a type cannot hold the weights; Error(setup) on a
+/// source that is unsound or holds a tensor without a place.
 json::object convert(const ConversionRequest& request);
 
 /// "model.gguf.convert.json"

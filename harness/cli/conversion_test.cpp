@@ -182,6 +182,67 @@ TEST_CASE("a target that exists is replaced only by force, and nothing else besi
   CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf", "out", "out.convert.json"});
 }
 
+TEST_CASE("a forced conversion leaves no weights of an earlier model beside its own, and all that is not the model's") {
+  const test::TwinModels twins;
+  const auto target = twins.home() / "out";
+  ConversionRequest request = to_hf(twins.gguf(), target);
+  const auto sharded = [&] {
+    fs::create_directory(target);
+    std::ofstream(target / "model.safetensors.index.json")
+        << R"({"weight_map": {"a": "odd.safetensors", "b": "model.safetensors", "c": "../model.gguf", "d": 3}})";
+    for (const char* name : {"model-00001-of-00002.safetensors", "odd.safetensors", "adapter.safetensors", "notes.txt"})
+      std::ofstream(target / name) << name;
+  };
+  const std::set<std::string> kept = {"adapter.safetensors", "notes.txt"};
+  sharded();
+  CHECK_THAT(refusal(request, ErrorKind::usage), Catch::Contains("--force"));
+  request.force = true;
+  convert(request);
+  auto names = names_in(target);
+  for (const std::string& name : kept) CHECK(names.erase(name) == 1);
+  const auto fresh = twins.home() / "fresh";
+  convert(to_hf(twins.gguf(), fresh));
+  CHECK(names == names_in(fresh));
+  CHECK(fs::exists(twins.gguf()));
+  check_equal(twins.gguf(), target);
+  std::ofstream(target / "model.safetensors.index.json") << "broken";
+  convert(request);
+  CHECK_FALSE(fs::exists(target / "model.safetensors.index.json"));
+}
+
+TEST_CASE("a chat template that the target would lend to the new model is refused") {
+  const test::TempFolder home;
+  engine::Model model = *engine::make_synth_model(small("bitnet-b1.58"));
+  engine::Vocabulary vocabulary = model.tokenizer.vocabulary();
+  vocabulary.chat_template.clear();
+  model.tokenizer = engine::Tokenizer(vocabulary);
+  engine::write_gguf(model, {}, home / "a.gguf");
+  const auto target = home / "out";
+  fs::create_directory(target);
+  std::ofstream(target / "chat_template.jinja") << "{{ messages }}";
+  ConversionRequest request = to_hf(home / "a.gguf", target);
+  request.force = true;
+  CHECK_THAT(refusal(request, ErrorKind::usage), Catch::Contains("chat_template.jinja"));
+  CHECK(names_in(target) == std::set<std::string>{"chat_template.jinja"});
+}
+
+TEST_CASE("a conversion that is cancelled between any two steps changes nothing") {
+  const test::TwinModels twins;
+  int steps = 0;
+  ConversionRequest request = to_hf(twins.gguf(), twins.home() / "out");
+  for (int last = 1; last < 10; ++last) {
+    steps = 0;
+    request.cancelled = [&] { return ++steps == last; };
+    CHECK_THAT(refusal(request, ErrorKind::setup), Catch::Contains("interrupted"));
+    CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
+  }
+  Leftovers leftovers;
+  request.cancelled = [&] { return leftovers.remove_all(), false; };
+  request.leftovers = &leftovers;
+  CHECK(refusal(request, ErrorKind::setup) != "");
+  CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
+}
+
 TEST_CASE("a tensor without a place is an error that names it, and nothing is written") {
   const test::TempFolder home;
   auto model = test::SmallModel::make();

@@ -10,6 +10,7 @@
 #include "harness/cli/help.h"
 #include "harness/cli/run_suite.h"
 #include "harness/cli/signals.h"
+#include "harness/cli/staging.h"
 #include "harness/core/exit_code.h"
 #include "harness/core/text.h"
 #include "harness/measure/clock.h"
@@ -26,20 +27,33 @@ std::vector<OptionRow> rows_of(std::span<const OptionRow> own, std::span<const O
   return rows;
 }
 
+void print_error(World& world, std::string_view message) {
+  world.out.flush();
+  world.err << "bitharness: error: " << one_line(message) << std::endl;
+}
+
 int run_command(const App& app, const CommandRow& row, const Options& options, World& world) {
   std::function<bool()> cancelled = [] { return false; };
+  Leftovers leftovers;
   std::unique_ptr<SignalWatcher> watcher;
   if (world.own_process) {
     // A command looks at cancelled() and ends by itself; one that does not is ended with what it has printed so far.
-    watcher = std::make_unique<SignalWatcher>(std::chrono::seconds(2), [&world](int signal) {
+    watcher = std::make_unique<SignalWatcher>(std::chrono::seconds(2), [&world, &leftovers](int signal) {
+      leftovers.remove_all();
       world.out.flush();
       ::_exit(kSignalBase + signal);
     });
     cancelled = [&watcher] { return watcher->cancelled(); };
   }
-  CommandContext context{app, options, world.in, world.out, world.err, world.clock, cancelled, world.getenv};
-  const int code = row.run(context);
-  return watcher && watcher->cancelled() ? kSignalBase + watcher->signal() : code;
+  CommandContext context{app, options, world.in, world.out, world.err, world.clock, cancelled, world.getenv, leftovers};
+  int code = 0;
+  try {
+    code = row.run(context);
+  } catch (const Error& error) {
+    if (!cancelled() || error.kind() == ErrorKind::internal) throw;
+    print_error(world, error.what());
+  }
+  return cancelled() ? kSignalBase + watcher->signal() : code;
 }
 
 /// Runs what the first argument names.
@@ -81,11 +95,6 @@ int dispatch(const App& app, World& world) {
   const std::string nearest = nearest_word(name, names);
   fail(ErrorKind::usage, "'{}' is no command of bitharness{}; see 'bitharness --help'", to_valid_utf8(name),
        nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest));
-}
-
-void print_error(World& world, std::string_view message) {
-  world.out.flush();
-  world.err << "bitharness: error: " << one_line(message) << std::endl;
 }
 
 }  // namespace

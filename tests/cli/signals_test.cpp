@@ -43,6 +43,23 @@ TEST_CASE("a signal ends a command that waits, with 128 + N") {
   }
 }
 
+TEST_CASE("a conversion that a signal ends leaves nothing behind, at once or in order") {
+  const TempFolder home;
+  const fs::path source = home / "model.gguf", target = home / "out";
+  REQUIRE(bitharness({"synth", source.string(), "--preset", "small", "--n-layer", "6"}).code == 0);
+  for (const int times : {1, 2}) {
+    Process process({{"convert", source.string(), target.string(), "--layout", "master"}, {}, ""});
+    const auto entries = [&] { return std::distance(fs::directory_iterator(home.path()), fs::directory_iterator()); };
+    for (int i = 0; i < 30'000 && entries() < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < times; ++i) process.signal(SIGTERM);
+    const Finished run = process.finish("", 60);
+    CAPTURE(times, run.err);
+    CHECK(run.code == 128 + SIGTERM);
+    CHECK((run.err.empty() || is_one_clear_line(run.err)));  // it may end between two steps, or have to be ended
+    CHECK(entries() == 1);
+  }
+}
+
 TEST_CASE("a model file that shrinks while it is mapped ends the run with one line and exit 4") {
   const TempFolder folder;
   const fs::path path = folder / "model.gguf";

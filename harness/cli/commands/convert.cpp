@@ -49,7 +49,7 @@ constexpr std::array kRows = {
               .help = "folder: weight_scale multiplies, or is the reciprocal (bitlinear)",
               .choices = "autobitlinear|bitlinear"},
     rows::kPreTokenizer,
-    OptionRow{.name = "force", .help = "replace what the target holds"},
+    OptionRow{.name = "force", .help = "replace what the target holds; in a folder only the model's own files"},
     rows::kJson,
 };
 
@@ -97,7 +97,9 @@ ConversionRequest request_of(const Options& options) {
 }
 
 int run(CommandContext& context) {
-  const ConversionRequest request = request_of(context.options);
+  ConversionRequest request = request_of(context.options);
+  request.cancelled = context.cancelled;
+  request.leftovers = &context.leftovers;
   const json::object report = convert(request);
   for (const json::value& warning : report.at("warnings").as_array()) {
     context.err << "warning: " << to_valid_utf8(one_line(warning.as_string())) << "\n";
