@@ -26,8 +26,7 @@ const SafeTensor* HfTensors::find(std::string_view name) const {
 }
 
 SafeTensorsFile HfTensors::open(const std::string& name) {
-  paths_.push_back(folder_ / name);
-  files_.push_back(SafeTensorsFile::open(paths_.back()));
+  files_.push_back(SafeTensorsFile::open(folder_ / name));
   return files_.back();
 }
 
@@ -50,7 +49,6 @@ void HfTensors::add_shards() {
       fail(ErrorKind::setup, "{}: the tensor \"{}\" is not in {}, where the index says it is", where, tensor, file);
     tensors_.emplace(tensor, found);
   }
-  paths_.push_back(index_path);
 }
 
 const WeightFormat* float_format(std::string_view dtype) noexcept {

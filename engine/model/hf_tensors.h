@@ -17,7 +17,6 @@ class HfTensors {
   /// Throws Error(setup) where the folder holds no SafeTensors, or a shard lacks what the index says it has.
   explicit HfTensors(const std::filesystem::path& folder);
 
-  const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
   const std::vector<SafeTensorsFile>& files() const noexcept { return files_; }
   const std::map<std::string, const SafeTensor*, std::less<>>& all() const noexcept { return tensors_; }
   const SafeTensor* find(std::string_view name) const;
@@ -27,7 +26,6 @@ class HfTensors {
   void add_shards();
 
   std::filesystem::path folder_;
-  std::vector<std::filesystem::path> paths_;
   std::vector<SafeTensorsFile> files_;
   std::map<std::string, const SafeTensor*, std::less<>> tensors_;
 };

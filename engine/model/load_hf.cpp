@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/thread_pool.h"
 #include "engine/model/hf_config.h"
+#include "engine/model/hf_files.h"
 #include "engine/model/hf_tensors.h"
 #include "engine/model/loaders.h"
 #include "engine/model/ternary.h"
@@ -227,10 +228,8 @@ void HfLoader::describe_source() {
         "float weights are ternarised by their mean magnitude, as online quantization does, although config.json does "
         "not "
         "say quantization_mode \"online\"");
-  source.files = tensors_.paths();
+  source.files = hf_model_files(folder_);
   std::error_code ignored;
-  for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"})
-    if (std::filesystem::exists(folder_ / name, ignored)) source.files.push_back(folder_ / name);
   for (const auto& file : source.files) {
     const auto bytes = std::filesystem::file_size(file, ignored);
     if (!ignored) source.file_bytes += bytes;

@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/model/hf_files.h"
 
 namespace bh::harness {
 
@@ -73,15 +73,8 @@ std::string sha256_floats(std::span<const float> values) {
 
 std::string sha256_model(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return sha256_file(path);
-  std::vector<std::filesystem::path> weights;
-  for (const auto& entry : std::filesystem::directory_iterator(path)) {
-    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
-  }
-  if (weights.empty()) fail(ErrorKind::setup, "{} holds no .safetensors file: name a model folder", path.string());
-  std::sort(weights.begin(), weights.end());
-  if (weights.size() == 1) return sha256_file(weights.front());
   std::string all;
-  for (const std::filesystem::path& file : weights) {
+  for (const std::filesystem::path& file : engine::hf_model_files(path)) {
     all += fmt::format("{}  {}\n", sha256_file(file), file.filename().string());
   }
   return sha256_hex(all);

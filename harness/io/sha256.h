@@ -38,7 +38,8 @@ std::string sha256_file(const std::filesystem::path& path);
 /// Floats by their bits, little-endian: the hash of logits.
 std::string sha256_floats(std::span<const float> values);
 
-/// SHA-256 of a model: of its file, or of the weights of its folder. Throws Error(setup).
+/// SHA-256 of a model: of its file; of a folder that of the lines `sha256sum` prints for every file that the engine
+/// reads (engine/model/hf_files.h), so that weights, configuration and tokenizer all count. Throws Error(setup).
 std::string sha256_model(const std::filesystem::path& path);
 
 }  // namespace bh::harness

@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
 
 using namespace bh;
 using namespace bh::harness;
@@ -35,4 +36,28 @@ TEST_CASE("what is no readable file is not hashed") {
   CHECK_THROWS_AS(sha256_file(std::filesystem::temp_directory_path()), Error);
   CHECK_THROWS_AS(sha256_file("/nonexistent/file"), Error);
   CHECK_THROWS_AS(sha256_file("/dev/zero"), Error);
+}
+
+TEST_CASE("the hash of a model folder is that of what sha256sum prints for the files it is read from") {
+  const test::TempFolder folder;
+  const auto write = [&](const std::string& name, const std::string& text) { std::ofstream(folder / name) << text; };
+  CHECK_THROWS_AS(sha256_model(folder.path()), Error);
+  write("config.json", "c");
+  write("tokenizer.json", "t");
+  write("model-00001-of-00001.safetensors", "w");
+  CHECK_THROWS_AS(sha256_model(folder.path()), Error);  // shards are not read without their index
+  write("model.safetensors.index.json", "i");
+  write("README.md", "not read");
+  const auto lines = [](const std::vector<std::pair<std::string, std::string>>& files) {
+    std::string all;
+    for (const auto& [name, text] : files) all += sha256_hex(text) + "  " + name + "\n";
+    return sha256_hex(all);
+  };
+  CHECK(sha256_model(folder.path()) == lines({{"config.json", "c"},
+                                              {"model-00001-of-00001.safetensors", "w"},
+                                              {"model.safetensors.index.json", "i"},
+                                              {"tokenizer.json", "t"}}));
+  write("model.safetensors", "m");  // read instead of the shards
+  CHECK(sha256_model(folder.path()) ==
+        lines({{"config.json", "c"}, {"model.safetensors", "m"}, {"tokenizer.json", "t"}}));
 }

@@ -184,3 +184,34 @@ TEST_CASE("signing asks for a run directory, and for a run that left a receipt")
   CHECK_THAT(none.err, Contains("nothing to sign"));
   CHECK_FALSE(fs::exists(dir + "/receipt.json"));
 }
+
+TEST_CASE("verify finds a changed byte in every file that a model folder is read from") {
+  const TempFolder home;
+  const fs::path model = home / "model";
+  fs::copy(shipped_model() / "packed", model);
+  const std::string dir = (home / "run").string();
+  REQUIRE(bitharness({"acceptance", "-q", "--filter", "ac3", "-m", model.string(), "-o", dir}).code != 4);
+  const auto verify = [&] { return bitharness({"verify", dir, "--model", model.string()}); };
+  REQUIRE(verify().code == 0);
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(model)) {
+    const fs::path path = entry.path();
+    const std::string before = read(path);
+    fs::permissions(path, fs::perms::owner_write, fs::perm_options::add);
+    std::string after = before;
+    after[before.size() / 2] = static_cast<char>(after[before.size() / 2] ^ 1);
+    write(path, after);
+    const Finished run = verify();
+    CAPTURE(path.string(), run.out);
+    CHECK(run.code == 1);
+    CHECK_THAT(run.out, Contains("the run's was"));
+    write(path, before);
+    ++files;
+  }
+  CHECK(files == 5);
+  CHECK(verify().code == 0);
+  write(model / "generation_config.json.txt", "not read");
+  CHECK(verify().code == 0);
+  write(model / "chat_template.jinja", "read");
+  CHECK(verify().code == 1);
+}
