@@ -64,6 +64,7 @@ struct Timing {
 class Subject {
  public:
   virtual ~Subject() = default;
+  /// Throws SubjectError where a subject elsewhere does not answer any more.
   virtual SubjectInfo describe() const = 0;
   virtual std::string why_not(Ability) const { return {}; }  ///< empty = it can
   virtual std::vector<engine::TokenId> tokenize(std::string_view text, const engine::EncodeOptions& options) = 0;

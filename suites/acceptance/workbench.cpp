@@ -71,7 +71,11 @@ std::unique_ptr<harness::Subject> Workbench::open_subject(const harness::Subject
 }
 
 harness::Subject& Workbench::tested() {
-  if (!tested_) tested_ = open_subject(*row_);
+  if (!tested_) {
+    auto opened = open_subject(*row_);
+    tested_info_ = opened->describe();
+    tested_ = std::move(opened);
+  }
   return *tested_;
 }
 
@@ -258,7 +262,14 @@ double Workbench::elapsed_seconds() const { return static_cast<double>(clock().s
 json::object Workbench::subject() const {
   json::object subject{{"name", row_->name}, {"mock", mock_run_}};
   if (mock_run_) return subject;
-  if (elsewhere() && tested_) subject = harness::to_json(tested_->describe());
+  if (elsewhere() && tested_) {
+    try {
+      tested_info_ = tested_->describe();
+    } catch (const harness::SubjectError&) {
+      // Its case says how it ended; what it said of itself before still tells who it was.
+    }
+    subject = harness::to_json(tested_info_);
+  }
   if (model_path_) subject["model_path"] = model_path_->string();
   if (!sha256_.empty()) subject["model_sha256"] = sha256_;
   if (model_) {

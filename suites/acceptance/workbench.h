@@ -100,6 +100,7 @@ class Workbench {
   bool mock_run_ = false;
   const harness::SubjectRow* row_ = nullptr;
   std::unique_ptr<harness::Subject> tested_;
+  mutable harness::SubjectInfo tested_info_;  ///< what it said last
   const Profile* profile_ = nullptr;
   std::optional<std::filesystem::path> model_path_;
   std::shared_ptr<const engine::Model> model_;

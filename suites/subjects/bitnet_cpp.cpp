@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kAdapter = "bitharness-adapter";
 constexpr const char* kServer = "llama-server";
 
-/// A port that nobody listens on now. Should somebody take it before the server does, the server says so and ends.
+/// A port that nobody listens on now.
 int free_port() {
   const harness::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -45,10 +45,10 @@ harness::Command command_of(const fs::path& program, const harness::SubjectSetti
   return command;
 }
 
-std::unique_ptr<harness::Subject> start_server(const fs::path& program, harness::SubjectSettings settings) {
-  const std::string port = std::to_string(free_port());
+std::unique_ptr<harness::Subject> start_server_at(int port, const fs::path& program,
+                                                  harness::SubjectSettings settings) {
   harness::Command command = command_of(program, settings);
-  command.arguments.insert(command.arguments.end(), {"--host", "127.0.0.1", "--port", port});
+  command.arguments.insert(command.arguments.end(), {"--host", "127.0.0.1", "--port", std::to_string(port)});
   command.prints_log = true;
   harness::ChildLimits limits;
   limits.cancelled = settings.cancelled;
@@ -58,8 +58,23 @@ std::unique_ptr<harness::Subject> start_server(const fs::path& program, harness:
   } catch (const Error& error) {
     throw harness::SubjectError(harness::SubjectFault::not_started, error.what());
   }
-  settings.address = "http://127.0.0.1:" + port;
+  settings.address = fmt::format("http://127.0.0.1:{}", port);
   return std::make_unique<HttpSubject>("bitnet_cpp", settings, std::move(server));
+}
+
+/// Between our look at a port and the server's somebody else may take it. llama-server then says "couldn't bind" and
+/// ends, and another port is tried.
+std::unique_ptr<harness::Subject> start_server(const fs::path& program, const harness::SubjectSettings& settings) {
+  constexpr int kTries = 3;
+  for (int i = 1;; ++i) {
+    try {
+      return start_server_at(free_port(), program, settings);
+    } catch (const harness::SubjectError& error) {
+      const bool port_taken = error.fault == harness::SubjectFault::ended &&
+                              std::string_view(error.what()).find("couldn't bind") != std::string_view::npos;
+      if (!port_taken || i == kTries) throw;
+    }
+  }
 }
 
 }  // namespace

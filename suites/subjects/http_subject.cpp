@@ -103,6 +103,14 @@ HttpSubject::HttpSubject(std::string name, const harness::SubjectSettings& setti
   if (server_) info_.facts["started"] = "its llama-server, by this run, for want of an adapter";
   wait_until_loaded();
   if (!probe_llama_server()) probe_openai(settings);
+  require_own_server();
+}
+
+/// Where another process had taken the port, ours has ended by now, and it was the other that answered.
+void HttpSubject::require_own_server() {
+  if (!server_ || server_->status().ending == harness::Ending::running) return;
+  throw SubjectError(SubjectFault::ended,
+                     fmt::format("{}: the server did not start: it {}", info_.name, server_->finish().explain()));
 }
 
 /// A llama-server says 503 while it loads; one that we started may not even listen yet.
@@ -118,10 +126,7 @@ void HttpSubject::wait_until_loaded() {
       listening = error.fault != HttpFault::unreachable;
       if (listening || !server_) throw SubjectError(fault_of(error.fault), error.what());
     }
-    if (server_ && server_->status().ending != harness::Ending::running) {
-      throw SubjectError(SubjectFault::ended,
-                         fmt::format("{}: the server did not start: it {}", info_.name, server_->finish().explain()));
-    }
+    require_own_server();
     if (cancelled_ && cancelled_()) throw SubjectError(SubjectFault::ended, "the run was cancelled");
     if (steady_clock::now() >= until) {
       throw SubjectError(SubjectFault::hung,

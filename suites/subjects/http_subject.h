@@ -33,6 +33,7 @@ class HttpSubject final : public harness::Subject {
 
  private:
   void wait_until_loaded();
+  void require_own_server();
   bool probe_llama_server();
   void probe_openai(const harness::SubjectSettings& settings);
   harness::HttpAnswer request(std::string_view path, const json::object* body);

@@ -28,6 +28,11 @@ constexpr milliseconds kTimeLimit{600'000};
 constexpr milliseconds kGrace{500};  ///< a worker ends with its input
 constexpr std::int64_t kLargestVocabulary = std::int64_t{1} << 24;
 constexpr std::size_t kMostTensors = 1'000'000;  ///< of one trace
+// A position of a 70B model (80 layers of 8192, feed-forward 28672) has 63 MB of intermediate results, one of 2B-4T has
+// 7 MB. Whoever sends more than this for each position, or for all of them, sends without end.
+constexpr std::uint64_t kTraceBytesPerPosition = std::uint64_t{128} << 20;
+constexpr std::uint64_t kTraceBytes = std::uint64_t{8} << 30;
+constexpr std::size_t kLongestMessage = 400;  ///< of an error, in bytes; more is cut
 
 std::string payload_of(std::span<const TokenId> ids) {
   return {reinterpret_cast<const char*>(ids.data()), ids.size_bytes()};
@@ -46,6 +51,11 @@ SubjectFault fault_of(Ending ending) {
     default:
       return SubjectFault::ended;
   }
+}
+
+/// Text of a worker, safe to show: control characters made visible, cut where it goes on.
+std::string shown(std::string_view text) {
+  return one_line(text.substr(0, kLongestMessage)) + (text.size() > kLongestMessage ? "..." : "");
 }
 
 bool has_word(std::string_view list, std::string_view word) {
@@ -164,7 +174,7 @@ void WorkerSubject::ask(Frame request) {
 Frame WorkerSubject::answer(std::string_view expected, std::string_view or_else) {
   Frame frame = next();
   if (frame.name == "error") {
-    const std::string what = fmt::format("{} cannot do '{}': {}", info_.name, asked_, frame.payload);
+    const std::string what = fmt::format("{} cannot do '{}': {}", info_.name, asked_, shown(frame.payload));
     if (frame.text("kind") == "usage") throw Error(ErrorKind::usage, what);
     throw SubjectError(SubjectFault::refused, what);
   }
@@ -176,13 +186,13 @@ Frame WorkerSubject::answer(std::string_view expected, std::string_view or_else)
 
 void WorkerSubject::take_hello(const Frame& hello) {
   if (hello.name == "error") {
-    misbehaved(SubjectFault::refused, fmt::format("does not start: {}", hello.payload));
+    misbehaved(SubjectFault::refused, fmt::format("does not start: {}", shown(hello.payload)));
   }
   const std::string protocol = hello.text("protocol", "nothing");
   if (hello.name != "hello" || protocol != harness::kWorkerProtocol) {
-    misbehaved(
-        hello.name == "hello" ? SubjectFault::wrong_version : SubjectFault::garbage,
-        fmt::format("greets with '{}' and protocol {}; {} is needed", hello.name, protocol, harness::kWorkerProtocol));
+    misbehaved(hello.name == "hello" ? SubjectFault::wrong_version : SubjectFault::garbage,
+               fmt::format("greets with '{}' and protocol {}; {} is needed", hello.name, shown(protocol),
+                           harness::kWorkerProtocol));
   }
   abilities_ = hello.text("abilities");
   read_info(hello);
@@ -214,14 +224,9 @@ void WorkerSubject::read_info(const Frame& frame) {
 }
 
 harness::SubjectInfo WorkerSubject::describe() const {
-  // Kernel counts change with every call; what a dead child last said still describes it.
-  auto& self = const_cast<WorkerSubject&>(*this);
-  try {
-    self.ask({"describe", {}, {}});
-    self.read_info(self.answer("subject"));
-  } catch (const SubjectError&) {
-    // The next request will say it again.
-  }
+  auto& self = const_cast<WorkerSubject&>(*this);  // kernel counts change with every call
+  self.ask({"describe", {}, {}});
+  self.read_info(self.answer("subject"));
   return info_;
 }
 
@@ -283,7 +288,8 @@ std::vector<float> WorkerSubject::logits(std::span<const TokenId> ids) {
     const Frame row = answer("row");
     const auto values = floats_of(row, static_cast<std::size_t>(info_.n_vocab));
     if (row.text("position") != std::to_string(i)) {
-      misbehaved(SubjectFault::garbage, fmt::format("sent the row of position '{}', not {}", row.text("position"), i));
+      misbehaved(SubjectFault::garbage,
+                 fmt::format("sent the row of position '{}', not {}", shown(row.text("position")), i));
     }
     if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
       misbehaved(SubjectFault::garbage, fmt::format("sent logits that are not finite at position {}", i));
@@ -353,11 +359,17 @@ engine::Generation WorkerSubject::generate(std::span<const TokenId> prompt, cons
 void WorkerSubject::trace(std::span<const TokenId> ids, const engine::Tap& tap) {
   require(Ability::trace);
   ask({"trace", {{"mode", mode_}}, payload_of(ids)});
+  const std::uint64_t most = std::min(kTraceBytes, ids.size() * kTraceBytesPerPosition);
+  std::uint64_t bytes = 0;
   std::exception_ptr thrown;  // by the tap: what the worker still sends is read before it goes on its way
   for (std::size_t count = 0;; ++count) {
     const Frame tensor = answer("tensor", "done");
     if (tensor.name == "done") break;
-    if (count == kMostTensors) misbehaved(SubjectFault::flooded, "sent tensors without end");
+    bytes += tensor.payload.size();
+    if (count == kMostTensors || bytes > most) {
+      misbehaved(SubjectFault::flooded, fmt::format("sent tensors without end: {} of them, {} MiB, for {} positions",
+                                                    count + 1, bytes >> 20, ids.size()));
+    }
     std::int64_t rows = 0, dim = 0, layer = 0;
     try {
       rows = tensor.integer("rows");

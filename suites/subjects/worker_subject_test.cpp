@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "engine/base/error.h"
 #include "suites/subjects/bitnet_cpp.h"
@@ -111,13 +112,16 @@ TEST_CASE("a worker that keeps to the protocol is a subject like any other") {
   CHECK_THROWS_WITH(subject->generate(std::vector<TokenId>{1}, greedy), Catch::Contains("cannot sample"));
 }
 
-TEST_CASE("what a worker says of itself is in its description, also once it is gone") {
-  const auto subject = open(kHello + "exit 3");
+TEST_CASE("what a worker says of itself is in its description, until it is gone") {
+  const std::string subject_line = "printf 'subject 0 version=v8 n_vocab=2 n_ctx=8 kernel.x=5\\n'; ";
+  const auto subject = open(kHello + "head -c 11 >/dev/null; " + subject_line + "exit 3");
   const auto info = subject->describe();
   CHECK(info.name == "scripted");
-  CHECK(info.version == "v7");
+  CHECK(info.version == "v8");
   CHECK(info.n_vocab == 2);
   CHECK(info.facts.at("commit").as_string() == "abc def");
+  CHECK(info.kernels.at(0).count == 5);
+  check(outcome_of([&] { subject->describe(); }), SubjectFault::ended, "exited with code 3");
   check(outcome_of([&] { subject->logits(std::vector<TokenId>{1}); }), SubjectFault::ended, "exited with code 3");
 }
 
@@ -173,6 +177,31 @@ TEST_CASE("each way not to answer is a named outcome") {
         F::garbage, "decoded 1 tokens, 2");
 }
 
+TEST_CASE("a worker that sends more than a trace can hold is stopped, and named") {
+  const std::string tensor =
+      "printf 'tensor 16777216 name=q layer=0 rows=1 dim=4194304\\n'; head -c 16777216 /dev/zero; ";
+  const auto trace = [](const std::string& script) {
+    const auto subject = open(script);
+    std::size_t values = 0;
+    subject->trace(std::vector<TokenId>{1},
+                   [&](std::string_view, int, std::span<const float> some, std::int64_t) { values += some.size(); });
+    return values;
+  };
+  check(outcome_of([&] { trace(kHello + "while :; do " + tensor + "done"); }), SubjectFault::flooded,
+        "without end: 9 of them, 144 MiB, for 1 positions");
+  CHECK(trace(kHello + tensor + tensor + "printf 'done 0\\n'; cat >/dev/null") == 2 * std::size_t{4194304});
+}
+
+TEST_CASE("what a worker says of its errors is cut and safe to show") {
+  const std::string error = "printf 'error 100005 kind=setup\\n\\033[2J\\a'; head -c 100000 /dev/zero | tr '\\0' x; ";
+  for (const bool greeting : {true, false}) {
+    const auto outcome = greeting ? opening(error + "cat >/dev/null") : outcome_of_logits(error + "cat >/dev/null");
+    check(outcome, SubjectFault::refused, "\\x1b[2J\\x07xxx");
+    CHECK(outcome.message.size() < 1500);
+    CHECK(outcome.message.find("x...") != std::string::npos);
+  }
+}
+
 TEST_CASE("a subject that failed says the same again and is asked nothing more") {
   const auto subject = open(kHello + "echo oh no >&2; exit 5");
   const auto first = outcome_of([&] { subject->logits(std::vector<TokenId>{1}); });
@@ -211,4 +240,30 @@ TEST_CASE("the adapter is found before the server, wherever a build has put them
   std::ofstream(folder / "bitharness-adapter") << "x";
   CHECK_FALSE(find_reference(folder.path()).is_server);
   CHECK(find_reference(folder.path()).program == folder / "bitharness-adapter");
+}
+
+TEST_CASE("a server whose port was taken meanwhile is started on another one, not for ever") {
+  const test::TempFolder folder;
+  const auto ports = folder / "ports", server = folder / "llama-server";
+  const auto opened_with = [&](int taken) {
+    std::filesystem::remove(ports);
+    std::ofstream(server) << "#!/bin/sh\nfor last; do :; done; echo $last >>'" << ports.string() << "'\n[ $(wc -l <'"
+                          << ports.string() << "') -gt " << taken
+                          << " ] || { echo \"couldn't bind to server socket\" >&2; exit 1; }\n"
+                          << "echo no such model >&2; exit 7\n";
+    std::filesystem::permissions(server, std::filesystem::perms::owner_all);
+    harness::SubjectSettings settings = settings_of();
+    settings.address = server;
+    settings.model = "some.gguf";
+    const Outcome outcome = outcome_of([&] { open_bitnet_cpp(settings); });
+    std::ifstream file(ports);
+    std::vector<std::string> tried{std::istream_iterator<std::string>(file), {}};
+    return std::pair(outcome, tried);
+  };
+  const auto [once, two] = opened_with(1);
+  check(once, SubjectFault::ended, "exited with code 7; its last words: no such model");
+  REQUIRE(two.size() == 2);
+  const auto [always, three] = opened_with(9);
+  check(always, SubjectFault::ended, "couldn't bind");
+  CHECK(three.size() == 3);
 }
