@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ class Bench {
   harness::LogitTolerance tolerance();
   std::vector<std::string> prompts() const;  ///< --prompt and --prompts, or the criteria's own
   std::int32_t greedy_tokens();
+
+  std::optional<json::object> receipt_note;  ///< set by the case that gathers it
 
  private:
   const harness::SuiteContext context_;

@@ -25,6 +25,7 @@ void merge(std::vector<PointError>& worst, const std::vector<PointError>& more) 
   }
   for (std::size_t i = 0; i < worst.size(); ++i) {
     worst[i].compared = worst[i].compared || more[i].compared;
+    if (worst[i].other_shape.empty()) worst[i].other_shape = more[i].other_shape;
     worst[i].relative_error = std::max(worst[i].relative_error, more[i].relative_error);
     worst[i].max_abs = std::max(worst[i].max_abs, more[i].max_abs);
     worst[i].values += more[i].values;
@@ -75,12 +76,16 @@ double finite_or_huge(double value) { return std::isfinite(value) ? value : std:
 
 void report(Result& result, Lane& lane, Numerics mode, const Traced& traced, double tolerance) {
   json::array points;
-  std::int64_t compared = 0, codes = 0, flips = 0;
+  std::int64_t compared = 0, codes = 0, flips = 0, misfits = 0;
   double worst = 0;
   for (const PointError& error : traced.errors) {
     std::optional<double> shown;
     if (error.compared) shown = error.relative_error;
     harness::add_exhibit(result, harness::LayerError{error.layer, error.point, shown, tolerance});
+    if (!error.other_shape.empty() && misfits++ == 0) {
+      result.reason = fmt::format("{} of layer {}: the reference shows it in the shape {}", error.point, error.layer,
+                                  error.other_shape);
+    }
     if (!error.compared) continue;
     ++compared;
     codes += error.codes;
@@ -101,6 +106,7 @@ void report(Result& result, Lane& lane, Numerics mode, const Traced& traced, dou
   result.details["points"] = std::move(points);
   add(result, "points", static_cast<double>(traced.errors.size()));
   add(result, "compared_share", static_cast<double>(compared) / static_cast<double>(traced.errors.size()));
+  add(result, "misfits", static_cast<double>(misfits));
   add(result, "max_relative_error", finite_or_huge(worst));
   add(result, "codes", static_cast<double>(codes));
   add(result, "code_flips", static_cast<double>(flips));

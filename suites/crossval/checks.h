@@ -15,6 +15,7 @@ harness::Result check_logits(Bench& bench, Lane& lane, engine::Numerics mode);
 harness::Result check_self(Bench& bench, Lane& lane);
 harness::Result check_bridge(Bench& bench, Lane& lane);
 harness::Result check_greedy(Bench& bench, Lane& lane);
+harness::Result check_receipt(Bench& bench, Lane& lane);
 harness::Result check_lanes(Bench& bench);
 
 /// How far the reference is from itself: one token at a time beside all in one call.

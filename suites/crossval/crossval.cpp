@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/core/receipt.h"
 #include "suites/crossval/checks.h"
 #include "suites/subjects/engine_rows.h"
 
@@ -45,6 +46,8 @@ constexpr std::array kCases = {
             [](Bench& bench) { return check_bridge(bench, bench.lane()); }},
     CaseRow{"crossval/greedy", "greedy text, and how close a call it was where it differs", false,
             [](Bench& bench) { return check_greedy(bench, bench.lane()); }},
+    CaseRow{"crossval/receipt", "a timed generation for the receipt, equal to the logits of its tokens", false,
+            [](Bench& bench) { return check_receipt(bench, bench.lane()); }},
     CaseRow{"crossval/trace/batch", "the first layer and op that leaves tolerance, several positions in one call",
             false, [](Bench& bench) { return check_trace(bench, bench.lane(), Numerics::reference_batch); }},
     CaseRow{"crossval/trace/single", "the first layer and op that leaves tolerance, one position at a time", false,
@@ -173,7 +176,10 @@ class CrossvalSuite final : public harness::Suite {
     BH_ASSERT(row != kCases.end());
     const bool identity = row->id == "crossval/reference" || row->id == "crossval/lane-b/reference";
     try {
-      return row->run(bench_);
+      Result result = row->run(bench_);
+      if (row->id == "crossval/bridge") cosine_ = value_of(result, "min_cosine");
+      if (row->id == "crossval/greedy") equal_share_ = value_of(result, "one_answer_equal_share");
+      return result;
     } catch (const LaneError& error) {
       return without_answer(error.fault, identity);
     }
@@ -185,10 +191,31 @@ class CrossvalSuite final : public harness::Suite {
     report.notes["profile_summary"] = bench_.profile().summary;
     report.notes["criteria_source"] = bench_.criteria().source();
     report.notes["reference_kind"] = bench_.lane().live() ? "live" : "recorded";
+    if (bench_.receipt_note) report.notes[harness::kReceiptNote] = receipt_note();
   }
 
  private:
+  static json::value value_of(const Result& result, std::string_view metric) {
+    const harness::Metric* found = result.find_metric(metric);
+    return found == nullptr || !found->value ? json::value(nullptr) : json::value(*found->value);
+  }
+
+  /// With what was found beside the reference by the engine's own numerics.
+  json::object receipt_note() {
+    json::object note = *bench_.receipt_note;
+    const bool compared = !cosine_.is_null() || !equal_share_.is_null();
+    const bool live = bench_.lane().live();
+    note["parity"] = json::object{{"cpp_available", compared && live},
+                                  {"cosine_similarity", cosine_},
+                                  {"exact_match_rate", equal_share_},
+                                  {"status", !compared ? "none"
+                                             : live    ? "live"
+                                                       : "recorded"}};
+    return note;
+  }
+
   Bench bench_;
+  json::value cosine_, equal_share_;  ///< null until their case has run
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 //                     max_difference_std, and per position lists: cosine, l2, max_abs, mse, kl, difference_std,
 //                     gap_std, same_top1, top5_share}]; self: {min_cosine, median_difference_std, max_difference_std,
 //                     median_kl, max_kl, top1_share}; bridge: the same figures of our own numerics among themselves
+//   receipt           reference; leaves the evidence of receipt.json, whose parity.status says live or recorded
 //   greedy            divergences: exhibits; texts: [{prompt, numerics, tokens, reference_text, our_text,
 //   first_difference,
 //                     ours, theirs, our_margin_std, reference_margin_std, near_tie, explained}]

@@ -36,7 +36,8 @@ std::string planted;
 
 class FakeReference final : public harness::Subject {
  public:
-  explicit FakeReference(const harness::SubjectSettings& settings) : inner_(settings) {
+  explicit FakeReference(const harness::SubjectSettings& settings)
+      : single_(settings.numerics == engine::Numerics::reference_single), inner_(settings) {
     if (planted == "refuses") throw SubjectError(SubjectFault::refused, "cannot load this");
     if (planted == "does not start") throw SubjectError(SubjectFault::not_started, "no such program");
     if (planted == "speaks another version") throw SubjectError(SubjectFault::wrong_version, "worker/9");
@@ -63,6 +64,13 @@ class FakeReference final : public harness::Subject {
     if (planted == "crashes") throw SubjectError(SubjectFault::crashed, "ended by signal 11");
     auto all = inner_.logits(ids);
     if (planted == "one logit off") all[all.size() - 7] += 40;
+    if (planted == "noise in every mode") {
+      // The same noise with two signs: the modes are twice as far from each other as either is from us.
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const float noise = static_cast<float>(i * 7919 % 101) * 0.4f - 20;
+        all[i] += single_ ? noise : -noise;
+      }
+    }
     return all;
   }
   engine::Generation generate(std::span<const engine::TokenId> prompt,
@@ -78,12 +86,19 @@ class FakeReference final : public harness::Subject {
       if (planted == "one op off" && name == "ffn_glu" && layer == 2) {
         for (float& value : copy) value *= 1.0005f;
       }
+      if (planted == "an op too narrow" && name == "ffn_glu" && layer == 1) {
+        return tap(name, layer, std::span(copy).first(copy.size() / 2), dim / 2);
+      }
+      if (planted == "a position too few" && name == "attn_norm" && layer == 3) {
+        return tap(name, layer, std::span(copy).first(copy.size() - static_cast<std::size_t>(dim)), dim);
+      }
       tap(name, layer, copy, dim);
     });
   }
   harness::Timing time(const harness::TimingRequest& request) override { return inner_.time(request); }
 
  private:
+  bool single_;
   suites::EngineSubject inner_;
 };
 
@@ -143,12 +158,33 @@ TEST_CASE("a reference that computes the same passes every case") {
   CHECK(*ops.find_metric("codes")->value > 10000);
   CHECK(harness::layer_errors_of(ops).size() > 50);
   CHECK(report.notes.at("reference_kind").as_string() == "live");
+  const json::object& parity = report.notes.at("receipt").at("parity").as_object();
+  CHECK(parity.at("status") == "live");
+  CHECK(parity.at("cpp_available") == true);
+  CHECK(parity.at("cosine_similarity").as_double() > 0.999);
+  CHECK(parity.at("exact_match_rate").is_double());
+}
+
+TEST_CASE("a model far from the reference does not pass because that is as far from itself") {
+  const Report report = run("noise in every mode", {{"profile", "deep"}});
+  for (const char* id : {"logits/batch", "logits/single", "bridge"}) {
+    const Result& result = result_of(report, id);
+    CAPTURE(id, result.reason);
+    CHECK(*result.find_metric("max_difference_of_self")->value <= 1);  // by this yardstick all is well
+    CHECK(result.verdict == Verdict::failed);
+    CHECK_THAT(result.reason, Catch::Contains("min_cosine") && Catch::Contains("max_kl"));
+  }
+  CHECK(result_of(report, "self").verdict == Verdict::untrusted);
+  const Report sound = run("", {{"profile", "deep"}});
+  CHECK(result_of(sound, "bridge").reason.find("min_cosine") == std::string::npos);
 }
 
 TEST_CASE("recorded outputs serve without a live reference, and say so") {
   const Report report = run("recorded");
   CHECK(report.outcome.exit_code == 0);
   CHECK(report.notes.at("reference_kind").as_string() == "recorded");
+  CHECK(report.notes.at("receipt").at("parity").at("status") == "recorded");
+  CHECK(report.notes.at("receipt").at("parity").at("cpp_available") == false);
   CHECK(result_of(report, "ops/batch").verdict == Verdict::skipped);
   for (const Result& result : report.results) {
     if (result.verdict == Verdict::skipped) continue;
@@ -162,6 +198,7 @@ TEST_CASE("without any reference a run is inconclusive, never green") {
   fs::copy_file(test::shipped_model() / "kjv-3m-i2_s.gguf", folder / "model.gguf");
   const Report report = run("recorded", {{"model", (folder / "model.gguf").string()}, {"profile", "shallow"}});
   CHECK(report.outcome.exit_code == 3);
+  CHECK_FALSE(report.notes.contains("receipt"));
   for (const Result& result : report.results) {
     CHECK(result.verdict == Verdict::skipped);
     CHECK_THAT(result.reason, Catch::Contains("SHA-256") || Catch::Contains("--reference"));
@@ -178,8 +215,11 @@ TEST_CASE("each planted difference fails its own case") {
        {Plant{"no BOS", "tokens", "only we put BOS in front"}, Plant{"one logit off", "logits/batch", "min_cosine"},
         Plant{"one logit off", "logits/single", "max_mse"},
         Plant{"writes something else", "greedy", "reference_mode_explained_share"},
-        Plant{"one op off", "ops/batch", "max_relative_error"},
-        Plant{"one op off", "ops/single", "max_relative_error"}}) {
+        Plant{"one op off", "ops/batch", "max_relative_error"}, Plant{"one op off", "ops/single", "max_relative_error"},
+        Plant{"an op too narrow", "ops/batch", "ffn_glu of layer 1: the reference shows it in the shape"},
+        Plant{"an op too narrow", "trace/single", "misfits"},
+        Plant{"a position too few", "ops/batch", "attn_norm of layer 3"},
+        Plant{"a position too few", "trace/batch", "misfits"}}) {
     CAPTURE(plant.defect, plant.id);
     const Report report = run(plant.defect);
     CHECK(report.outcome.exit_code == 1);

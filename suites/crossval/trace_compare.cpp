@@ -36,7 +36,13 @@ PointError compare_point(std::string_view point, int layer, std::span<const floa
   PointError error;
   error.point = point;
   error.layer = layer;
-  if (reference == nullptr || reference->dim != dim || reference->rows.size() != ours.size()) return error;
+  if (reference == nullptr) return error;
+  if (reference->dim != dim || reference->rows.size() != ours.size()) {
+    const auto rows = [](std::size_t values, std::int64_t width) { return static_cast<std::int64_t>(values) / width; };
+    error.other_shape = fmt::format("[{}, {}], ours is [{}, {}]", rows(reference->rows.size(), reference->dim),
+                                    reference->dim, rows(ours.size(), dim), dim);
+    return error;
+  }
   error.compared = true;
   error.values = static_cast<std::int64_t>(ours.size());
   const auto width = static_cast<std::size_t>(dim);

@@ -34,7 +34,8 @@ class Trace {
 struct PointError {
   std::string point;  ///< "attn_norm"
   int layer = -1;
-  bool compared = false;      ///< false: the reference does not show it, or shows another shape
+  bool compared = false;    ///< false: the reference does not show it, or shows another shape
+  std::string other_shape;  ///< of the reference, where it shows the point in another one: "[3, 128], ours is [3, 256]"
   double relative_error = 0;  ///< largest over positions of |ours - reference| / |reference|; infinite if not finite
   double max_abs = 0;
   std::int64_t values = 0;

@@ -71,6 +71,19 @@ TEST_CASE("recorded outputs of the shipped model are a reference, and every outp
   CHECK(ran.result("ops/batch").at("verdict").as_string() == "skipped");
 }
 
+TEST_CASE("crossval leaves a receipt that verifies, and says what it was compared with") {
+  const test::TempFolder folder;
+  const std::string dir = (folder / "run").string();
+  CHECK(crossval({"-o", dir}).finished.code == 0);
+  const json::value receipt = read_json_file(dir + "/receipt.json");
+  CHECK(receipt.at("parity").at("status") == "recorded");
+  CHECK(receipt.at("parity").at("cpp_available") == false);
+  CHECK(receipt.at("parity").at("cosine_similarity").as_double() > 0.999);
+  const test::Finished verified = test::bitharness({"verify", dir, "--model", kModel, "--replay"});
+  CAPTURE(verified.out);
+  CHECK(verified.code == 0);
+}
+
 TEST_CASE("programs that are no reference are named outcomes, and nothing of them stays") {
   const test::TempFolder folder;
   struct Row {
@@ -98,6 +111,19 @@ TEST_CASE("programs that are no reference are named outcomes, and nothing of the
     CHECK(ran.result("logits/batch").at("verdict").as_string() == "skipped");
     CHECK(processes_with(sleeper.substr(6)) == 0);
   }
+}
+
+TEST_CASE("a reference that greets and is gone does not pass for one that answers") {
+  const test::TempFolder folder;
+  const Ran ran = crossval(
+      {"--reference", script(folder,
+                             "echo 'hello 0 protocol=bitharness.worker/1 name=x version=1 n_vocab=2048 n_ctx=256 "
+                             "abilities=tokenize,logits,generate,trace'; exit 3")
+                          .string()});
+  CHECK(ran.finished.code == 3);
+  const json::object& result = ran.result("reference");
+  CHECK(result.at("verdict").as_string() == "untrusted");
+  CHECK(result.at("details").as_object().at("outcome").as_string() == "ended");
 }
 
 TEST_CASE("a reference that is not there, or options that fit none, end a run at once") {
