@@ -1,4 +1,4 @@
-// The one place where text becomes HTML, in the page and in its drawings.
+// The one place where text becomes HTML, in the page and in its drawings; XML is escaped alike.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace bh::reports {
 
-/// Text for an element or a quoted attribute; control characters and bad UTF-8 show as U+FFFD.
+/// Text for an element or a quoted attribute, also of XML; control characters and bad UTF-8 show as U+FFFD.
 std::string html_escaped(std::string_view text);
 
 /// A table whose cells are text. Cells that look like numbers are aligned right. `caption` may be empty.

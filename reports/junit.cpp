@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/json.h"
+#include "reports/html_text.h"
 #include "reports/render.h"
 
 namespace bh::reports {
@@ -11,35 +12,14 @@ namespace {
 using harness::Verdict;
 
 std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      case '\t':
-        out += "&#9;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  // U+FFFE and U+FFFF are valid UTF-8 and illegal in XML.
-  for (const char* illegal : {"\xef\xbf\xbe", "\xef\xbf\xbf"}) {
-    for (auto at = out.find(illegal); at != std::string::npos; at = out.find(illegal, at)) {
-      out.replace(at, 3, "\xef\xbf\xbd");
+  std::string out = html_escaped(text);
+  // In an attribute a parser would turn line breaks into spaces; U+FFFE and U+FFFF are valid UTF-8 and illegal in XML.
+  for (const auto& [what, by] : {std::pair<std::string_view, std::string_view>{"\n", "&#10;"},
+                                 {"\t", "&#9;"},
+                                 {"\xef\xbf\xbe", "\xef\xbf\xbd"},
+                                 {"\xef\xbf\xbf", "\xef\xbf\xbd"}}) {
+    for (auto at = out.find(what); at != std::string::npos; at = out.find(what, at + by.size())) {
+      out.replace(at, what.size(), by);
     }
   }
   return out;

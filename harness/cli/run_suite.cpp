@@ -108,6 +108,7 @@ class SuiteRun {
   void print() const;
   Writer stdout_writer() const;  ///< Error(usage) where the suite has none of that name
   void progress(std::string_view line);
+  void rerun(std::string_view case_id, Verdict first, std::string_view reason);
   void on_signal(int signal);
 
   const App& app_;
@@ -140,8 +141,12 @@ int SuiteRun::run() {
     watcher_ = std::make_unique<SignalWatcher>(std::chrono::milliseconds(0), [this](int signal) { on_signal(signal); });
   }
   const SuiteContext context{
-      &options_, app_.subjects, world_.clock, [this](std::string_view line) { progress(line); },
-      [this] { return (watcher_ && watcher_->cancelled()) || (world_.cancelled && world_.cancelled()); }};
+      &options_,
+      app_.subjects,
+      world_.clock,
+      [this](std::string_view line) { progress(line); },
+      [this] { return (watcher_ && watcher_->cancelled()) || (world_.cancelled && world_.cancelled()); },
+      [this](std::string_view case_id, Verdict first, std::string_view reason) { rerun(case_id, first, reason); }};
   if (options_.has("sign")) {
     if (!options_.has("output")) fail(ErrorKind::usage, "--sign signs what is in the run directory: add -o DIR");
     key_ = SigningKey::read_private(options_.text("sign"));
@@ -306,6 +311,11 @@ void SuiteRun::progress(std::string_view line) {
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
   const std::lock_guard lock(progress_mutex_);
   world_.err << text << std::endl;
+}
+
+void SuiteRun::rerun(std::string_view case_id, Verdict first, std::string_view reason) {
+  events_.add("rerun", {{"case_id", case_id}, {"verdict", to_string(first)}, {"reason", reason}});
+  progress(fmt::format("{} {}: measuring once more", case_id, to_string(first)));
 }
 
 /// On the watcher's thread. The case in progress is not waited for: it is reported as interrupted.

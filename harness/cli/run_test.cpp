@@ -64,6 +64,7 @@ class FakeSuite : public Suite {
     Result result;
     result.verdict = verdict_from(name).value_or(Verdict::passed);
     if (result.verdict != Verdict::passed) result.reason = "because";
+    if (name == "slow") context_.rerun(item.id, Verdict::untrusted, "noise");
     if (name == "slow") result.metrics = {{"speed", "tok/s", 4.0, {4.0}, ""}};
     if (name == "mock") result.violations = {{"mock", "cpu", "", "a mock ran"}};
     return result;
@@ -248,7 +249,8 @@ TEST_CASE("a run directory holds the record, the samples and the documents, and 
   CHECK(samples[1].at("metrics").at(0).at("samples").at(0).as_double() == 4.0);
   const auto events = read_lines(path / "events.jsonl", "event.schema.json");
   CHECK(event_names(events) == std::vector<std::string>{"run_start", "case_start fake/ok", "case_end fake/ok",
-                                                        "case_start fake/slow", "case_end fake/slow", "run_end"});
+                                                        "case_start fake/slow", "rerun fake/slow", "case_end fake/slow",
+                                                        "run_end"});
   CHECK(events.back().at("exit_code") == 1);
   for (std::size_t i = 1; i < events.size(); ++i) {
     CHECK(events[i].at("ns").as_int64() > events[i - 1].at("ns").as_int64());

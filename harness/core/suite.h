@@ -24,6 +24,8 @@ struct SuiteContext {
   Clock clock;
   std::function<void(std::string_view line)> progress;  ///< one line to stderr
   std::function<bool()> cancelled;                      ///< a signal has asked the run to end
+  /// A suspect is measured once more: what the first measurement said goes into the event log.
+  std::function<void(std::string_view case_id, Verdict first, std::string_view reason)> rerun = {};
 };
 
 class Suite {

@@ -24,6 +24,7 @@ class Bench {
   const harness::Options& options() const noexcept { return *context_.options; }
   const harness::Clock& clock() const noexcept { return context_.clock; }
   const std::function<void(std::string_view)>& progress() const noexcept { return context_.progress; }
+  const auto& rerun() const noexcept { return context_.rerun; }
   const harness::Criteria& criteria() const noexcept { return criteria_; }
   const harness::Profile& profile() const { return criteria_.named("default"); }
   double number(std::string_view group, std::string_view name) const;

@@ -235,7 +235,7 @@ Result PerfSuite::run(const Case& item) {
   Result first = compared(item.id, spec, 0);
   const Verdict verdict = judged(first);
   if (!measured_again(item.id, spec, verdict)) return first;
-  if (bench_.progress()) bench_.progress()(fmt::format("{} {}: measuring once more", item.id, to_string(verdict)));
+  if (bench_.rerun()) bench_.rerun()(item.id, verdict, first.reason);
   Result second = compared(item.id, spec, 1);
   const Verdict again = judged(second);
   json::object kept = to_json(first);

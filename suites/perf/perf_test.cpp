@@ -123,6 +123,8 @@ const harness::SubjectRow kFakes[] = {
      }},
 };
 
+std::vector<std::string> reruns;  ///< what the last run told of suspects
+
 /// A whole run: cases, results, expectations, the judge.
 Report run(std::map<std::string, std::string> values) {
   values.emplace("model", (test::shipped_model() / "kjv-3m-i2_s.gguf").string());
@@ -133,7 +135,11 @@ Report run(std::map<std::string, std::string> values) {
   const auto options = harness::Options::of(suites::perf::option_rows(), values);
   // Each look at the clock takes a little, or the bandwidth probe would read for ever.
   const harness::Clock clock{[] { return machine.now += 25'000'000; }, [] { return std::string("now"); }};
-  const auto suite = suites::perf::make({&options, kFakes, clock, {}, {}});
+  reruns.clear();
+  const auto suite = suites::perf::make(
+      {&options, kFakes, clock, {}, {}, [](std::string_view case_id, Verdict first, std::string_view) {
+         reruns.push_back(fmt::format("{} {}", case_id, to_string(first)));
+       }});
   Report report;
   report.suite = "perf";
   report.environment = harness::read_environment();
@@ -175,6 +181,7 @@ TEST_CASE("a planted slowdown of 15 % is regressed, one of 1 % is not") {
   CHECK(*decode.find_metric("speed_ratio")->value == Approx(1 / 1.15).epsilon(0.01));
   CHECK(decode.find_metric("speed_ratio")->samples.size() == 10);
   CHECK(decode.details.contains("first_measurement"));  // a suspect was measured twice
+  CHECK(std::count(reruns.begin(), reruns.end(), decode.case_id + " regressed") == 1);
   const auto comparisons = harness::comparisons_of(decode);
   REQUIRE(comparisons.size() == 1);
   CHECK(comparisons[0].conclusion == "fail");

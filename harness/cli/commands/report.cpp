@@ -39,7 +39,8 @@ constexpr std::array kRows = {
               .value_name = "NAME",
               .help = "only this document; without -o it goes to stdout",
               .choices = "console|html|json|junit|markdown|receipt|summary|verdicts"},
-    OptionRow{.name = "check", .help = "write nothing; exit 1 if a document beside the record is not what it gives"},
+    OptionRow{.name = "check",
+              .help = "write nothing; exit 1 if a document that the record gives is missing or another"},
     OptionRow{.name = "anonymous", .help = "leave out host name and folders, in the record too; needs -o"},
 };
 
@@ -110,11 +111,12 @@ std::string first_difference(std::string_view published, std::string_view wanted
 int check_run(CommandContext& context, const Run& run) {
   const fs::path folder =
       context.options.has("output") ? fs::path(context.options.text("output")) : fs::path(run.path).parent_path();
-  int same = 0, different = 0;
+  int same = 0, different = 0;  // or missing
   for (const Document& document : documents_of(context, run)) {
     const fs::path path = folder / document.file_name;
     std::error_code error;
     if (!fs::exists(path, error)) {
+      ++different;
       context.out << fmt::format("absent   {}\n", path.string());
       continue;
     }
