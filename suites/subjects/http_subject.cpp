@@ -9,7 +9,7 @@
 #include "engine/model/gguf.h"
 #include "harness/core/text.h"
 #include "suites/subjects/json_lookup.h"
-#include "suites/subjects/worker_subject.h"
+#include "suites/subjects/stop_texts.h"
 
 namespace bh::suites {
 

@@ -54,7 +54,4 @@ class WorkerSubject final : public harness::Subject {
   std::optional<harness::SubjectError> dead_;  ///< set once it has misbehaved; every later call throws it again
 };
 
-/// Ends the text before the first of `stop_texts`, for subjects that know nothing of them.
-void cut_at_stop_text(engine::Generation& generation, std::span<const std::string> stop_texts);
-
 }  // namespace bh::suites
