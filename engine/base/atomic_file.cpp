@@ -19,6 +19,22 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return path.string() + fmt::format(".tmp-{}-{}", ::getpid(), count.fetch_add(1));
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// A file without a name, gone with the process however that ends; -1 where there is no such thing, or no way to name
+/// it later.
+int open_unnamed(const std::filesystem::path& folder, unsigned mode) noexcept {
+  if (::access("/proc/self/fd", X_OK) != 0) return -1;
+  return ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+}
+
+bool give_name(int fd, const std::filesystem::path& name) {
+  return ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) ==
+         0;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& path, unsigned mode) : path_(path) {
@@ -30,8 +46,11 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, unsigned mode) : path_
     path_ = std::filesystem::canonical(path);  // a link keeps pointing where it did
   }
   temporary_ = temporary_name(path_);
+  fd_ = open_unnamed(folder_of(path_), mode);
+  if (fd_ >= 0) return;
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd_ < 0)
+  named_ = fd_ >= 0;
+  if (!named_)
     fail(ErrorKind::setup, "cannot write {}: {}; check that the folder exists and may be written", path.string(),
          std::strerror(errno));
 }
@@ -39,7 +58,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, unsigned mode) : path_
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (named_) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -56,12 +75,13 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+  const bool durable = ::fsync(fd_) == 0;
+  if (durable && !named_) named_ = give_name(fd_, temporary_);
+  if (!durable || !named_ || ::rename(temporary_.c_str(), path_.c_str()) != 0)
     fail(ErrorKind::setup, "cannot finish writing {}: {}; nothing was changed", path_.string(), std::strerror(errno));
   ::close(fd_);
   fd_ = -1;
-  const auto parent = path_.parent_path();
-  const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;
   ::fsync(folder);  // makes the rename durable; a file system that cannot do it has renamed all the same
   ::close(folder);

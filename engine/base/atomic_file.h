@@ -1,4 +1,4 @@
-// Writes a file all or nothing: into a temporary file beside it, then fsync and rename.
+// Writes a file all or nothing: into a temporary file in the same folder, then fsync and rename.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@
 
 namespace bh {
 
-/// Whatever goes wrong before commit() returns, an old file of that name stays whole and no temporary one is left.
+/// Whatever goes wrong before commit() returns, an old file of that name stays whole and no temporary one is left; not
+/// even of a process that is killed, where the file system has files without names (O_TMPFILE).
 class AtomicFile {
  public:
   /// Throws Error(setup) where the folder cannot be written or `path` names something that is not a regular file.
@@ -31,6 +32,7 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int fd_ = -1;
+  bool named_ = false;  ///< the temporary file has its name
   std::uint64_t written_ = 0;
 };
 

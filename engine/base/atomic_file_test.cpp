@@ -1,6 +1,10 @@
 #include "engine/base/atomic_file.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -68,6 +72,38 @@ TEST_CASE("an atomic file that is given up leaves the old one whole") {
   }
   REQUIRE(content(folder / "a") == "old");
   REQUIRE(files_in(folder.path()) == 1);
+}
+
+TEST_CASE("a process that is killed while it writes leaves nothing of an atomic file") {
+  const bh::test::TempFolder folder;
+  const int unnamed = ::open(folder.path().c_str(), O_WRONLY | O_TMPFILE, 0600);
+  if (unnamed < 0) {
+    WARN("skipped: this file system has no files without names (O_TMPFILE)");
+    return;
+  }
+  ::close(unnamed);
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    bh::AtomicFile file(folder / "a");
+    file.write("half of it");
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(writer, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  REQUIRE(files_in(folder.path()) == 0);
+}
+
+TEST_CASE("an atomic file has the permissions it was asked for, less the umask") {
+  const bh::test::TempFolder folder;
+  const mode_t before = ::umask(022);
+  for (const unsigned mode : {0666u, 0600u}) {
+    bh::AtomicFile file(folder / "a", mode);
+    file.write("x");
+    file.commit();
+    CHECK(std::filesystem::status(folder / "a").permissions() == std::filesystem::perms(mode & ~022u));
+  }
+  ::umask(before);
 }
 
 TEST_CASE("a disk that fills up leaves the old file whole and no rest") {
