@@ -1,8 +1,6 @@
 // A zero-initialised array of trivial values, aligned for any SIMD load and for huge pages where it is large.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -13,8 +11,13 @@
 
 namespace bh {
 
-/// Owns `size()` zeroed values of T, aligned to 64 bytes (to 2 MiB from 4 MiB on, with MADV_HUGEPAGE as a hint).
-/// Move-only. Throws std::bad_alloc.
+/// Zeroed memory from the system, aligned to 2 MiB and with a hint for huge pages: it takes room only where it is
+/// touched, and whoever touches it first, on whatever thread, has the system zero it. Throws std::bad_alloc.
+void* map_zeroed(std::size_t bytes);
+void unmap_zeroed(void* memory, std::size_t bytes) noexcept;
+
+/// Owns `size()` zeroed values of T, aligned to 64 bytes (from 4 MiB on as map_zeroed does). Move-only. Throws
+/// std::bad_alloc.
 template <class T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -25,13 +28,15 @@ class AlignedBuffer {
     if (size == 0) return;
     if (size > (std::size_t{1} << 48) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = size * sizeof(T);
-    const std::size_t alignment = bytes >= kHugeFrom ? kHugePage : kCacheLine;
-    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, rounded);
+    if (bytes >= kMapFrom) {
+      data_ = std::unique_ptr<T[], Free>(static_cast<T*>(map_zeroed(bytes)), Free{bytes});
+      return;
+    }
+    const std::size_t rounded = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+    void* memory = std::aligned_alloc(kCacheLine, rounded);
     if (memory == nullptr) throw std::bad_alloc();
-    data_.reset(static_cast<T*>(memory));
-    if (alignment == kHugePage) ::madvise(memory, rounded, MADV_HUGEPAGE);
     std::memset(memory, 0, rounded);
+    data_ = std::unique_ptr<T[], Free>(static_cast<T*>(memory), Free{0});
   }
 
   T* data() noexcept { return data_.get(); }
@@ -44,11 +49,17 @@ class AlignedBuffer {
 
  private:
   static constexpr std::size_t kCacheLine = 64;
-  static constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  static constexpr std::size_t kHugeFrom = std::size_t{4} << 20;
+  static constexpr std::size_t kMapFrom = std::size_t{4} << 20;
 
   struct Free {
-    void operator()(T* pointer) const noexcept { std::free(pointer); }
+    std::size_t mapped_bytes = 0;  ///< 0 = from the heap
+    void operator()(T* pointer) const noexcept {
+      if (mapped_bytes == 0) {
+        std::free(pointer);
+      } else {
+        unmap_zeroed(pointer, mapped_bytes);
+      }
+    }
   };
   std::unique_ptr<T[], Free> data_;
   std::size_t size_ = 0;

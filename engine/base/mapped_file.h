@@ -21,6 +21,11 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   const std::filesystem::path& path() const noexcept { return path_; }
+  bool holds(std::span<const std::byte> part) const noexcept;
+
+  /// Gives the memory of a part of bytes() back to the system: whole pages of it, read again when they are touched.
+  /// May be called from several threads, while others read.
+  void release(std::span<const std::byte> part) const noexcept;
 
  private:
   MappedFile() = default;

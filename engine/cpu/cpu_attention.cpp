@@ -25,12 +25,12 @@ void CpuBackend::attend_block(int layer, std::int64_t row, std::int64_t kv_head,
   const StepRow& step = rows_[static_cast<std::size_t>(row)];
   const auto& cache = *static_cast<const CpuKvCache*>(step.cache);
   const std::int64_t heads = config.n_head / config.n_head_kv;
-  const std::int64_t first = block * kAttentionBlock;
   float* max = partial + heads * cache.value_stride();
   kernels_.floats->attention_block({q_.row(row) + kv_head * heads * config.head_dim, heads, config.head_dim,
-                                    cache.keys(layer, kv_head), cache.values(layer, kv_head), cache.value_stride(),
-                                    first, std::min(kAttentionBlock, step.position + 1 - first), attention_scale_,
-                                    partial, max, max + heads});
+                                    cache.keys(layer, kv_head, block), cache.values(layer, kv_head, block),
+                                    cache.value_stride(),
+                                    std::min(kAttentionBlock, step.position + 1 - block * kAttentionBlock),
+                                    attention_scale_, partial, max, max + heads});
 }
 
 void CpuBackend::merge_partial(float* total, const float* partial) const noexcept {

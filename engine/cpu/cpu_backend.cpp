@@ -59,7 +59,8 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
       return matrix;
     }
     const auto size = static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols));
-    const PackedTernary packed = pack_ternary(matrix, unused.first(size), pool_);
+    const PackedTernary packed = pack_ternary(matrix, model_->source.path.string(), unused.first(size), pool_);
+    model_->release(matrix.bytes);
     unused = unused.subspan(size);
     weight_bytes_ += size;
     return packed;
@@ -78,7 +79,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   }
   if (options.head_screen == HeadScreen::always ||
       (options.head_screen == HeadScreen::automatic && ScreenedHead::pays(output))) {
-    screened_head_.emplace(output, kernels_, pool_);
+    screened_head_.emplace(output, kernels_, pool_, [&](auto packed) { model_->release(packed); });
     weight_bytes_ += screened_head_->bytes();
   }
 
@@ -402,19 +403,18 @@ void CpuBackend::head() {
 
 void CpuBackend::head_best(std::int32_t wanted) {
   norm_output();
-  const std::int64_t n_vocab = model_->output.rows;
-  best_.resize(static_cast<std::size_t>(n_rows_));
+  best_.assign(static_cast<std::size_t>(n_rows_), {});
+  if (screened_head_ && !reference()) {
+    screened_head_->best(h_.row(0), h_.stride, wanted, best_);
+    count(kScreen, n_rows_);
+  }
   for (std::int64_t row = 0; row < n_rows_; ++row) {
-    auto& best = best_[static_cast<std::size_t>(row)];
-    if (screened_head_ && !reference()) {
-      const std::int64_t rescored = screened_head_->best(h_.row(row), wanted, best);
-      count(kScreen, 1);
-      if (rescored >= 0) {
-        count(kRescore, rescored);
-        continue;
-      }
+    auto& [best, rescored] = best_[static_cast<std::size_t>(row)];
+    if (rescored >= 0) {
+      count(kRescore, rescored);
+      continue;
     }
-    logits_.resize(static_cast<std::size_t>(n_vocab));
+    logits_.resize(static_cast<std::size_t>(model_->output.rows));
     multiply_head(row, 1, logits_.data());
     best = best_of(logits_, wanted);
   }

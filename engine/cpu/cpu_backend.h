@@ -63,7 +63,7 @@ class CpuBackend final : public Backend {
 
   std::span<const float> logits() override { return logits_; }
   std::span<const Candidate> best(std::int64_t logit_row) override {
-    return best_[static_cast<std::size_t>(logit_row)];
+    return best_[static_cast<std::size_t>(logit_row)].best;
   }
 
   void set_tap(Tap tap) override { tap_ = std::move(tap); }
@@ -168,7 +168,7 @@ class CpuBackend final : public Backend {
   std::int64_t scratch_stride_ = 0;
   std::vector<float> partials_;
   std::vector<float> logits_;
-  std::vector<std::vector<Candidate>> best_;
+  std::vector<ScreenedHead::Found> best_;
   Tap tap_;
   Patch patch_;
   std::array<std::atomic<std::uint64_t>, kCounters> counts_{};

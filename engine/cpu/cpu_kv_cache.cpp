@@ -1,5 +1,6 @@
 #include "engine/cpu/cpu_kv_cache.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/base/exact_math.h"
@@ -34,14 +35,18 @@ RopeTable::RopeTable(const Config& config, std::int64_t n_ctx, Numerics numerics
 CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics)
     : n_ctx_(n_ctx),
       numerics_(numerics),
+      n_layer_(config.n_layer),
       n_head_kv_(config.n_head_kv),
       head_dim_(config.head_dim),
+      block_(numerics == Numerics::one_answer ? std::min(round_up(n_ctx, kKeyLanes), kAttentionBlock) : n_ctx),
       value_stride_(numerics == Numerics::one_answer ? round_up(config.head_dim, 16) : round_up(n_ctx, kPad)),
-      keys_per_head_(round_up(n_ctx, kKeyLanes) * config.head_dim),
-      values_per_head_((numerics == Numerics::one_answer ? n_ctx : config.head_dim) * value_stride_),
-      rope_(config, n_ctx, numerics),
-      keys_(static_cast<std::size_t>(config.n_layer * n_head_kv_ * keys_per_head_)),
-      values_(static_cast<std::size_t>(config.n_layer * n_head_kv_ * values_per_head_)) {}
+      keys_per_head_(round_up(block_, kKeyLanes) * config.head_dim),
+      values_per_head_((numerics == Numerics::one_answer ? block_ : config.head_dim) * value_stride_),
+      rope_(config, n_ctx, numerics) {
+  const std::int64_t pieces = round_up(n_ctx, block_) / block_ * n_layer_ * n_head_kv_;
+  keys_ = AlignedBuffer<std::uint16_t>(static_cast<std::size_t>(pieces * keys_per_head_));
+  values_ = AlignedBuffer<std::uint16_t>(static_cast<std::size_t>(pieces * values_per_head_));
+}
 
 std::int64_t CpuKvCache::key_index(std::int64_t position, std::int64_t dim) const noexcept {
   if (numerics_ != Numerics::one_answer) return position * head_dim_ + dim;
@@ -52,21 +57,14 @@ std::int64_t CpuKvCache::value_index(std::int64_t position, std::int64_t dim) co
   return numerics_ == Numerics::one_answer ? position * value_stride_ + dim : dim * value_stride_ + position;
 }
 
-const std::uint16_t* CpuKvCache::keys(int layer, std::int64_t kv_head) const noexcept {
-  return keys_.data() + (layer * n_head_kv_ + kv_head) * keys_per_head_;
-}
-
-const std::uint16_t* CpuKvCache::values(int layer, std::int64_t kv_head) const noexcept {
-  return values_.data() + (layer * n_head_kv_ + kv_head) * values_per_head_;
-}
-
 void CpuKvCache::append(int layer, std::int64_t position, const float* key, const float* value) noexcept {
+  const std::int64_t block = position / block_, in_block = position % block_;
   for (std::int64_t head = 0; head < n_head_kv_; ++head) {
-    std::uint16_t* key_dst = keys_.data() + (layer * n_head_kv_ + head) * keys_per_head_;
-    std::uint16_t* value_dst = values_.data() + (layer * n_head_kv_ + head) * values_per_head_;
+    std::uint16_t* key_dst = keys_.data() + at(layer, head, block) * keys_per_head_;
+    std::uint16_t* value_dst = values_.data() + at(layer, head, block) * values_per_head_;
     for (std::int64_t d = 0; d < head_dim_; ++d) {
-      key_dst[key_index(position, d)] = float_to_half(key[head * head_dim_ + d]);
-      value_dst[value_index(position, d)] = float_to_half(value[head * head_dim_ + d]);
+      key_dst[key_index(in_block, d)] = float_to_half(key[head * head_dim_ + d]);
+      value_dst[value_index(in_block, d)] = float_to_half(value[head * head_dim_ + d]);
     }
   }
 }

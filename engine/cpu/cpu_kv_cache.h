@@ -1,5 +1,6 @@
 // The CPU's KV caches: f16 keys and values of one sequence, and the rotation table of its positions.
-// One layout for each kind of numerics; cpu_attention.cpp and cpu_reference.cpp read them.
+// One layout for each kind of numerics; cpu_attention.cpp and cpu_reference.cpp read them. Positions are held in
+// blocks, each with all layers and heads: memory is touched, and so taken, as the sequence grows.
 #pragma once
 
 #include <cstdint>
@@ -31,21 +32,31 @@ class CpuKvCache : public KvCache {
   /// Stores one position's rotated key and value, [n_head_kv, head_dim] each.
   void append(int layer, std::int64_t position, const float* key, const float* value) noexcept;
 
-  // one_answer: keys [n_ctx / 16, head_dim, 16], values [n_ctx, value_stride].
-  // reference:  keys [n_ctx, head_dim], values [head_dim, padded n_ctx], as the reference without flash attention.
-  const std::uint16_t* keys(int layer, std::int64_t kv_head) const noexcept;
-  const std::uint16_t* values(int layer, std::int64_t kv_head) const noexcept;
+  // one_answer: blocks of kAttentionBlock positions: keys [positions / 16, head_dim, 16], values [positions,
+  //             value_stride].
+  // reference:  one block of n_ctx positions: keys [n_ctx, head_dim], values [head_dim, padded n_ctx], as the reference
+  //             without flash attention.
+  const std::uint16_t* keys(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
+    return keys_.data() + at(layer, kv_head, block) * keys_per_head_;
+  }
+  const std::uint16_t* values(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
+    return values_.data() + at(layer, kv_head, block) * values_per_head_;
+  }
   std::int64_t value_stride() const noexcept { return value_stride_; }
 
  private:
+  std::int64_t at(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
+    return (block * n_layer_ + layer) * n_head_kv_ + kv_head;
+  }
   std::int64_t key_index(std::int64_t position, std::int64_t dim) const noexcept;
   std::int64_t value_index(std::int64_t position, std::int64_t dim) const noexcept;
 
   std::int32_t n_ctx_;
   Numerics numerics_;
-  std::int64_t n_head_kv_, head_dim_;
+  std::int64_t n_layer_, n_head_kv_, head_dim_;
+  std::int64_t block_;  ///< positions
   std::int64_t value_stride_;
-  std::int64_t keys_per_head_, values_per_head_;
+  std::int64_t keys_per_head_, values_per_head_;  ///< of one block
   RopeTable rope_;
   AlignedBuffer<std::uint16_t> keys_, values_;
 };

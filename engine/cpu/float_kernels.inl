@@ -126,12 +126,11 @@ inline void scores_of_sixteen(const AttentionTask& task, std::int64_t head, cons
 /// Weighted sum of the block's values for kHeads heads: lane = dimension, positions in order.
 template <int kHeads>
 inline void weigh_values(const AttentionTask& task, std::int64_t head, const float (*weights)[kAttentionBlock]) {
-  const std::uint16_t* values = task.values + task.first * task.value_stride;
   for (std::int64_t d = 0; d < task.value_stride; d += 16) {
     Vec sum[kHeads];
     for (int h = 0; h < kHeads; ++h) sum[h] = set1(0.0f);
     for (std::int64_t p = 0; p < task.count; ++p) {
-      const Vec value = load_f16(values + p * task.value_stride + d);
+      const Vec value = load_f16(task.values + p * task.value_stride + d);
       for (int h = 0; h < kHeads; ++h) sum[h] = fma(set1(weights[h][p]), value, sum[h]);
     }
     for (int h = 0; h < kHeads; ++h) store(task.out + (head + h) * task.value_stride + d, sum[h]);
@@ -142,9 +141,8 @@ template <int kHeads>
 void attend_heads(const AttentionTask& task, std::int64_t head) {
   alignas(64) float scores[kHeads][kAttentionBlock];
   const std::int64_t padded = round_up(task.count, kKeyLanes);
-  const std::uint16_t* keys = task.keys + task.first * task.head_dim;
   for (std::int64_t p = 0; p < padded; p += kKeyLanes) {
-    scores_of_sixteen<kHeads>(task, head, keys + p * task.head_dim, scores, p);
+    scores_of_sixteen<kHeads>(task, head, task.keys + p * task.head_dim, scores, p);
   }
   for (int h = 0; h < kHeads; ++h) {
     for (std::int64_t p = task.count; p < padded; ++p) scores[h][p] = -__builtin_inff();

@@ -63,14 +63,15 @@ struct DenseKernels {
 
 inline constexpr std::int64_t kScreenCols = 4;  ///< columns a step of kStepBytes holds for kGroupRows rows
 
-/// Exact sums of a group of rows with an input in two planes. In a step, byte 4 * r + j holds code + 128 of row r,
+/// Exact sums of a group of rows with inputs in two planes. In a step, byte 4 * r + j holds code + 128 of row r,
 /// column 4 * step + j; its input is 4 high parts, then 4 low parts: q = 128 * high + low, |high| <= 127, |low| <= 64.
 struct ScreenTask {
   const std::uint8_t* codes;  ///< first group; groups are steps * kStepBytes apart
   std::int64_t groups;
   std::int64_t steps;
-  const std::int8_t* planes;  ///< [steps, 2, kScreenCols]
-  std::int32_t* sums;         ///< [groups, 2, kGroupRows]: of (code + 128) * high and of (code + 128) * low
+  const std::int8_t* planes;  ///< [tokens, steps, 2, kScreenCols]
+  std::int64_t tokens;
+  std::int32_t* sums;  ///< [groups, tokens, 2, kGroupRows]: of (code + 128) * high and of (code + 128) * low
 };
 
 /// A row w as scale * code + residue, |code| <= 127.
@@ -116,10 +117,9 @@ struct AttentionTask {
   const float* q;  ///< [heads, head_dim]: the query heads that share this KV head
   std::int64_t heads;
   std::int64_t head_dim;
-  const std::uint16_t* keys;    ///< f16 [n_ctx / 16, head_dim, 16]
-  const std::uint16_t* values;  ///< f16 [n_ctx, value_stride], zero-padded rows
+  const std::uint16_t* keys;    ///< f16 [kAttentionBlock / 16, head_dim, 16]
+  const std::uint16_t* values;  ///< f16 [kAttentionBlock, value_stride], zero-padded rows
   std::int64_t value_stride;    ///< head_dim rounded up to 16
-  std::int64_t first;           ///< first position, a multiple of kAttentionBlock
   std::int64_t count;           ///< 1 .. kAttentionBlock positions
   float scale;                  ///< 1 / sqrt(head_dim)
   float* out;                   ///< [heads, value_stride]: sum of exp(score - max) * value

@@ -293,8 +293,8 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
         const auto run = [&](const BoundKernels& kernels) {
           std::vector<float> out(static_cast<std::size_t>(heads * stride + 2 * heads + 1), kGuard);
           float* max = out.data() + heads * stride;
-          kernels.floats->attention_block({q.data(), heads, head_dim, keys.data(), values.data(), stride, 0, count,
-                                           scale, out.data(), max, max + heads});
+          kernels.floats->attention_block({q.data(), heads, head_dim, keys.data(), values.data(), stride, count, scale,
+                                           out.data(), max, max + heads});
           return out;
         };
         const auto expected = run(scalar());

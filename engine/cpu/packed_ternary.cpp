@@ -1,5 +1,6 @@
 #include "engine/cpu/packed_ternary.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -8,25 +9,48 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::uint64_t kLowBits = 0x0303030303030303u;
-
 /// Sixteen codes, one a byte, to the four bytes of one row in one step.
 inline std::uint32_t fold(std::uint64_t first8, std::uint64_t last8) noexcept {
   return static_cast<std::uint32_t>(first8) | static_cast<std::uint32_t>(first8 >> 32) << 2 |
          static_cast<std::uint32_t>(last8) << 4 | static_cast<std::uint32_t>(last8 >> 32) << 6;
 }
 
-/// A row that starts on an I2_S block: step s of a block is 16 neighbouring bytes, shifted by the step's lane.
-void pack_aligned_row(const std::byte* src, std::int64_t cols, std::uint8_t* dst) noexcept {
-  for (std::int64_t step = 0; step < cols / kStepCols; ++step) {
-    const std::byte* p = src + 32 * (step / 8) + 16 * (step % 2);
-    const int shift = 6 - 2 * static_cast<int>(step % 8 / 2);
-    std::uint64_t first8, last8;
-    std::memcpy(&first8, p, 8);
-    std::memcpy(&last8, p + 8, 8);
-    const std::uint32_t folded = fold((first8 >> shift) & kLowBits, (last8 >> shift) & kLowBits);
-    std::memcpy(dst + step * kStepBytes, &folded, 4);
+/// One I2_S block of sixteen rows, 128 columns, to its eight steps. A byte of a row holds four codes, 32 columns apart:
+/// its lanes. So sixteen bytes of a row, four words, hold its part of four steps, lane by lane, and each step's part is
+/// that lane of the four words. The loops over rows are vectors. Returns the bits that an illegal code leaves set.
+std::uint32_t pack_block(const std::byte* src, std::int64_t row_bytes, std::uint8_t* dst) noexcept {
+  std::uint32_t illegal[kGroupRows] = {};
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t words[4][kGroupRows];
+    for (std::int64_t r = 0; r < kGroupRows; ++r) {
+      for (int f = 0; f < 4; ++f) std::memcpy(&words[f][r], src + r * row_bytes + 16 * half + 4 * f, 4);
+    }
+    for (std::int64_t r = 0; r < kGroupRows; ++r) {
+      for (int f = 0; f < 4; ++f) illegal[r] |= words[f][r] & (words[f][r] >> 1);
+    }
+    for (int lane = 0; lane < 4; ++lane) {
+      constexpr std::uint32_t kLowBits = 0x03030303u;
+      const int shift = 6 - 2 * lane;
+      std::uint32_t step[kGroupRows];
+      for (std::int64_t r = 0; r < kGroupRows; ++r) {
+        step[r] = ((words[0][r] >> shift) & kLowBits) | ((words[1][r] >> shift) & kLowBits) << 2 |
+                  ((words[2][r] >> shift) & kLowBits) << 4 | ((words[3][r] >> shift) & kLowBits) << 6;
+      }
+      std::memcpy(dst + (2 * lane + half) * kStepBytes, step, kStepBytes);
+    }
   }
+  std::uint32_t any = 0;
+  for (const std::uint32_t bits : illegal) any |= bits;
+  return any & 0x55555555u;
+}
+
+/// Sixteen rows of whole blocks. Returns whether one of them holds an illegal code.
+bool pack_aligned_group(const std::byte* src, std::int64_t cols, std::uint8_t* dst) noexcept {
+  std::uint32_t illegal = 0;
+  for (std::int64_t block = 0; block < cols / i2_s::kBlock; ++block) {
+    illegal |= pack_block(src + 32 * block, cols / 4, dst + i2_s::kBlock / kStepCols * kStepBytes * block);
+  }
+  return illegal != 0;
 }
 
 /// Any row: cols need not be a multiple of 128 (the flat layout goes on across rows).
@@ -62,7 +86,8 @@ std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols) noexcept {
   return round_up(rows, kGroupRows) / kGroupRows * (round_up(cols, kStepCols) / kStepCols) * kStepBytes;
 }
 
-PackedTernary pack_ternary(const Matrix& matrix, std::span<std::uint8_t> dst, ThreadPool& pool) {
+PackedTernary pack_ternary(const Matrix& matrix, std::string_view where, std::span<std::uint8_t> dst,
+                           ThreadPool& pool) {
   BH_ASSERT(matrix.format != nullptr && matrix.format->ternary);
   PackedTernary packed;
   packed.rows = matrix.rows;
@@ -74,24 +99,26 @@ PackedTernary pack_ternary(const Matrix& matrix, std::span<std::uint8_t> dst, Th
   BH_ASSERT(dst.size() == static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols)));
   packed.weights = dst;
 
-  const bool aligned = matrix.cols % i2_s::kBlock == 0;
+  const bool whole_blocks = matrix.cols % i2_s::kBlock == 0;
   std::atomic<bool> illegal{false};
   pool.run(packed.groups, [&](std::int64_t group, int) {
     std::uint8_t* group_weights = dst.data() + group * packed.group_bytes();
+    const std::int64_t first = group * kGroupRows, end = std::min(first + kGroupRows, matrix.rows);
+    if (whole_blocks && end - first == kGroupRows) {
+      const std::byte* src = matrix.bytes.data() + first * matrix.cols / 4;
+      if (pack_aligned_group(src, matrix.cols, group_weights)) illegal = true;
+      return;
+    }
     std::memset(group_weights, 0x55, static_cast<std::size_t>(packed.group_bytes()));  // code 1: weight 0
-    for (std::int64_t r = 0; r < kGroupRows && group * kGroupRows + r < matrix.rows; ++r) {
-      const std::int64_t row = group * kGroupRows + r;
-      if (aligned) {
-        pack_aligned_row(matrix.bytes.data() + row * matrix.cols / 4, matrix.cols, group_weights + 4 * r);
-      } else {
-        pack_any_row(matrix, row, packed.steps, group_weights + 4 * r);
-      }
+    for (std::int64_t row = first; row < end; ++row) {
+      pack_any_row(matrix, row, packed.steps, group_weights + 4 * (row - first));
     }
     if (has_illegal_code(group_weights, packed.group_bytes())) illegal = true;
   });
   if (illegal) {
-    fail(ErrorKind::setup, "{}: {}; the file is damaged or not in the canonical I2_S layout: fetch or convert it again",
-         matrix.name, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
+    fail(ErrorKind::setup,
+         "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again", where,
+         matrix.name, matrix.format->name, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
   }
   return packed;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "engine/base/thread_pool.h"
 #include "engine/cpu/kernels.h"
@@ -22,8 +23,8 @@ struct PackedTernary {
 /// Bytes of a matrix [rows, cols] once packed.
 std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols) noexcept;
 
-/// Packs into dst[packed_bytes], which must outlive the result. Throws Error(setup) naming the tensor, row and column
-/// of an illegal code 3.
-PackedTernary pack_ternary(const Matrix& matrix, std::span<std::uint8_t> dst, ThreadPool& pool);
+/// Packs into dst[packed_bytes], which must outlive the result. Every code is checked as it passes: throws Error(setup)
+/// naming the model (`where`), tensor, row and column of an illegal code 3.
+PackedTernary pack_ternary(const Matrix& matrix, std::string_view where, std::span<std::uint8_t> dst, ThreadPool& pool);
 
 }  // namespace bh::engine

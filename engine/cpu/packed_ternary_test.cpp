@@ -1,6 +1,7 @@
 #include "engine/cpu/packed_ternary.h"
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.h"
@@ -42,11 +43,11 @@ int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col)
 TEST_CASE("packing keeps every code and fills the rest with weight 0") {
   bh::ThreadPool pool(2);
   // Whole blocks a row; rows that do not fill a group; rows that start inside a block.
-  const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {32, 72}, {128, 9}, {64, 1096}};
+  const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {48, 384}, {32, 72}, {128, 9}, {64, 1096}};
   for (const auto& [rows, cols] : shapes) {
     const MadeMatrix made(rows, cols);
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols)));
-    const PackedTernary packed = pack_ternary(made.matrix, bytes, pool);
+    const PackedTernary packed = pack_ternary(made.matrix, "model.gguf", bytes, pool);
     REQUIRE(packed.scale == 0.25f);
     for (std::int64_t r = 0; r < packed.groups * kGroupRows; ++r) {
       for (std::int64_t c = 0; c < packed.steps * kStepCols; ++c) {
@@ -62,6 +63,22 @@ TEST_CASE("an illegal code is named with its tensor, row and column") {
   MadeMatrix made(16, 128);
   made.bytes[32 * 5 + 3] |= std::byte{0x30};  // row 5, column 32 + 3
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(16, 128)));
-  REQUIRE_THROWS_WITH(pack_ternary(made.matrix, bytes, pool),
-                      Catch::Contains("blk.0.attn_q.weight") && Catch::Contains("row 5, column 35"));
+  REQUIRE_THROWS_WITH(
+      pack_ternary(made.matrix, "model.gguf", bytes, pool),
+      Catch::Contains("model.gguf: tensor \"blk.0.attn_q.weight\"") && Catch::Contains("row 5, column 35"));
+}
+
+TEST_CASE("an illegal code is found wherever it stands") {
+  bh::ThreadPool pool(1);
+  for (const auto& [rows, cols] : {std::pair{16, 256}, std::pair{20, 128}, std::pair{32, 72}}) {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols)));
+    for (std::int64_t element = 0; element < rows * cols; element += 37) {
+      MadeMatrix made(rows, cols);
+      made.bytes[static_cast<std::size_t>(32 * (element / 128) + element % 32)] |= std::byte{3}
+                                                                                   << (6 - 2 * (element % 128 / 32));
+      INFO(rows << " x " << cols << ", element " << element);
+      REQUIRE_THROWS_WITH(pack_ternary(made.matrix, "m", bytes, pool),
+                          Catch::Contains(fmt::format("row {}, column {};", element / cols, element % cols)));
+    }
+  }
 }

@@ -14,26 +14,59 @@ inline __m512i broadcast(const std::int8_t* plane) {
   return _mm512_set1_epi32(word);
 }
 
+/// One group with some of the tokens. kSets sets of sums, each of every kSets-th step, hide the multiply's latency.
+template <int kTokens, int kSets>
+void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token) {
+  const std::uint8_t* codes = task.codes + group * task.steps * kStepBytes;
+  const std::int64_t plane_stride = task.steps * 2 * kScreenCols;
+  const std::int8_t* planes = task.planes + token * plane_stride;
+  __m512i high[kSets][kTokens], low[kSets][kTokens];
+  for (int i = 0; i < kSets; ++i) {
+    for (int t = 0; t < kTokens; ++t) high[i][t] = low[i][t] = _mm512_setzero_si512();
+  }
+  // Columns are padded to kPad: the steps come in pairs.
+  for (std::int64_t step = 0; step < task.steps; step += kSets) {
+    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += 2 * kScreenCols) {
+      _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
+      const __m512i four_of_sixteen = _mm512_loadu_si512(codes);
+      for (int t = 0; t < kTokens; ++t) {
+        const std::int8_t* plane = planes + t * plane_stride;
+        high[i][t] = _mm512_dpbusd_epi32(high[i][t], four_of_sixteen, broadcast(plane));
+        low[i][t] = _mm512_dpbusd_epi32(low[i][t], four_of_sixteen, broadcast(plane + kScreenCols));
+      }
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    std::int32_t* sums = task.sums + (group * task.tokens + token + t) * 2 * kGroupRows;
+    __m512i high_sum = high[0][t], low_sum = low[0][t];
+    for (int i = 1; i < kSets; ++i) {
+      high_sum = _mm512_add_epi32(high_sum, high[i][t]);
+      low_sum = _mm512_add_epi32(low_sum, low[i][t]);
+    }
+    _mm512_storeu_si512(sums, high_sum);
+    _mm512_storeu_si512(sums + kGroupRows, low_sum);
+  }
+}
+
 }  // namespace
 
 void screen_rows_avx512(const ScreenTask& task) noexcept {
-  const std::uint8_t* codes = task.codes;
   for (std::int64_t group = 0; group < task.groups; ++group) {
-    __m512i high[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    __m512i low[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    const std::int8_t* planes = task.planes;
-    // Columns are padded to kPad: the steps come in pairs.
-    for (std::int64_t step = 0; step < task.steps; step += 2) {
-      for (int i = 0; i < 2; ++i, codes += kStepBytes, planes += 2 * kScreenCols) {
-        _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
-        const __m512i four_of_sixteen = _mm512_loadu_si512(codes);
-        high[i] = _mm512_dpbusd_epi32(high[i], four_of_sixteen, broadcast(planes));
-        low[i] = _mm512_dpbusd_epi32(low[i], four_of_sixteen, broadcast(planes + kScreenCols));
-      }
+    std::int64_t token = 0;
+    for (; token + 4 <= task.tokens; token += 4) screen_group<4, 1>(task, group, token);
+    switch (task.tokens - token) {
+      case 3:
+        screen_group<3, 1>(task, group, token);
+        break;
+      case 2:
+        screen_group<2, 1>(task, group, token);
+        break;
+      case 1:
+        screen_group<1, 2>(task, group, token);
+        break;
+      default:
+        break;
     }
-    std::int32_t* sums = task.sums + group * 2 * kGroupRows;
-    _mm512_storeu_si512(sums, _mm512_add_epi32(high[0], high[1]));
-    _mm512_storeu_si512(sums + kGroupRows, _mm512_add_epi32(low[0], low[1]));
   }
 }
 

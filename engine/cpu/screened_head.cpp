@@ -1,6 +1,7 @@
 #include "engine/cpu/screened_head.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -26,7 +27,8 @@ bool ScreenedHead::possible(const Matrix& head) noexcept {
 
 bool ScreenedHead::pays(const Matrix& head) noexcept { return possible(head) && head.rows * head.cols >= kLeastBytes; }
 
-ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool)
+ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool,
+                           const std::function<void(std::span<const std::byte>)>& on_packed)
     : head_(head),
       kernels_(kernels),
       pool_(pool),
@@ -35,12 +37,18 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       groups_per_chunk_(std::max<std::int64_t>(1, kChunkBytes / (steps_ * kStepBytes))),
       codes_(static_cast<std::size_t>(groups_ * steps_ * kStepBytes)),
       rows_(static_cast<std::size_t>(groups_ * kGroupRows)),
-      planes_(static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
-      sums_(static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)),
-      upper_(rows_.size()),
-      lower_(static_cast<std::size_t>(pool.threads())),
-      found_(static_cast<std::size_t>(pool.threads())) {
-  pool_.run(groups_, [&](std::int64_t group, int) { pack_group(group); });
+      planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
+      sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)) {
+  constexpr std::int64_t kGroupsAtOnce = 64;
+  const std::size_t row_bytes = head.bytes.size() / static_cast<std::size_t>(head.rows);
+  pool_.run(round_up(groups_, kGroupsAtOnce) / kGroupsAtOnce, [&](std::int64_t chunk, int) {
+    const std::int64_t first = chunk * kGroupsAtOnce, end = std::min(first + kGroupsAtOnce, groups_);
+    for (std::int64_t group = first; group < end; ++group) pack_group(group);
+    if (!on_packed) return;
+    const auto row = static_cast<std::size_t>(first * kGroupRows);
+    const auto rows = static_cast<std::size_t>(std::min(end * kGroupRows, head_.rows)) - row;
+    on_packed(head_.bytes.subspan(row * row_bytes, rows * row_bytes));
+  });
 }
 
 void ScreenedHead::pack_group(std::int64_t group) {
@@ -69,7 +77,7 @@ void ScreenedHead::pack_group(std::int64_t group) {
   }
 }
 
-bool ScreenedHead::take_input(const float* x) {
+bool ScreenedHead::take_input(const float* x, Input& input, std::int8_t* planes) const {
   double largest = 0.0, squares = 0.0;
   for (std::int64_t i = 0; i < head_.cols; ++i) {
     const double value = x[i];
@@ -77,49 +85,61 @@ bool ScreenedHead::take_input(const float* x) {
     largest = std::max(largest, std::abs(value));
     squares += value * value;
   }
-  input_ = {};
-  input_.step = largest / kInputSteps;
-  input_.norm = std::sqrt(squares) * kUp;
+  input.step = largest / kInputSteps;
+  input.norm = std::sqrt(squares) * kUp;
+  input.high_sum = input.low_sum = 0;
   const double inverse = largest > 0.0 ? kInputSteps / largest : 0.0;
   double residue_squares = 0.0;
   for (std::int64_t i = 0; i < steps_ * kScreenCols; ++i) {
     const double value = i < head_.cols ? static_cast<double>(x[i]) : 0.0;
     const int q = static_cast<int>(std::lrint(value * inverse));
-    const double residue = value - input_.step * q;
+    const double residue = value - input.step * q;
     residue_squares += residue * residue;
     const int high = (q + 64) >> 7, low = q - 128 * high;  // -127 .. 127, -64 .. 63
-    std::int8_t* const step = planes_.data() + i / kScreenCols * 2 * kScreenCols + i % kScreenCols;
+    std::int8_t* const step = planes + i / kScreenCols * 2 * kScreenCols + i % kScreenCols;
     step[0] = static_cast<std::int8_t>(high);
     step[kScreenCols] = static_cast<std::int8_t>(low);
-    input_.high_sum += high;
-    input_.low_sum += low;
+    input.high_sum += high;
+    input.low_sum += low;
   }
-  input_.residue_norm = std::sqrt(residue_squares) * kUp;
+  input.residue_norm = std::sqrt(residue_squares) * kUp;
   return true;
 }
 
 void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t count) {
   const std::int64_t first = chunk * groups_per_chunk_, groups = std::min(groups_per_chunk_, groups_ - first);
-  std::int32_t* const sums = sums_.data() + thread * groups_per_chunk_ * 2 * kGroupRows;
-  kernels_.screen->multiply({codes_.data() + first * steps_ * kStepBytes, groups, steps_, planes_.data(), sums});
-  std::vector<double>& lower = lower_[static_cast<std::size_t>(thread)];
+  const auto inputs = static_cast<std::int64_t>(n_inputs_);
+  std::int32_t* const sums =
+      sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
+  kernels_.screen->multiply(
+      {codes_.data() + first * steps_ * kStepBytes, groups, steps_, planes_.data(), inputs, sums});
+  for (std::int64_t i = 0; i < groups * inputs; ++i) {
+    const std::int64_t row = (first + i / inputs) * kGroupRows;
+    screen_rows(row, std::min(row + kGroupRows, head_.rows), static_cast<std::size_t>(i % inputs),
+                sums + i * 2 * kGroupRows, thread, count);
+  }
+}
+
+void ScreenedHead::screen_rows(std::int64_t first, std::int64_t end, std::size_t index, const std::int32_t* sums,
+                               int thread, std::int64_t count) {
+  Input& input = inputs_[index];
+  std::vector<double>& lower = input.lower[static_cast<std::size_t>(thread)];
   // The codes are stored as c + 128.
-  const std::int64_t offset = 128 * (128 * input_.high_sum + input_.low_sum);
-  const std::int64_t end = std::min((first + groups) * kGroupRows, head_.rows);
-  for (std::int64_t row = first * kGroupRows; row < end; ++row) {
-    const std::int64_t at = (row / kGroupRows - first) * 2 * kGroupRows + row % kGroupRows;
-    const std::int64_t product = std::int64_t{128} * sums[at] + sums[at + kGroupRows] - offset;
+  const std::int64_t offset = 128 * (128 * input.high_sum + input.low_sum);
+  for (std::int64_t row = first; row < end; ++row, ++sums) {
+    const std::int64_t product = std::int64_t{128} * sums[0] + sums[kGroupRows] - offset;
     const Row& info = rows_[static_cast<std::size_t>(row)];
-    const double near = static_cast<double>(info.scale) * (input_.step * static_cast<double>(product));
-    const double error = (static_cast<double>(info.of_input) * input_.norm +
-                          static_cast<double>(info.of_residue) * input_.residue_norm + std::abs(near) * 1e-12) *
+    const double near = static_cast<double>(info.scale) * (input.step * static_cast<double>(product));
+    const double error = (static_cast<double>(info.of_input) * input.norm +
+                          static_cast<double>(info.of_residue) * input.residue_norm + std::abs(near) * 1e-12) *
                              (1.0 + 1e-6) +
                          1e-30;
     // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
-    const double reach = (static_cast<double>(info.of_input) + static_cast<double>(info.of_residue)) * input_.norm;
+    const double reach = (static_cast<double>(info.of_input) + static_cast<double>(info.of_residue)) * input.norm;
     const bool known = std::isfinite(error) && reach < kFarBelowOverflow;
     const double bound = known ? near + error : std::numeric_limits<double>::infinity();
-    upper_[static_cast<std::size_t>(row)] = static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
+    input.upper[static_cast<std::size_t>(row)] =
+        static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
     const double below = known ? near - error : -std::numeric_limits<double>::infinity();
     if (static_cast<std::int64_t>(lower.size()) < count) {
       lower.push_back(below);
@@ -132,25 +152,54 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
   }
 }
 
-std::int64_t ScreenedHead::best(const float* x, std::int64_t count, std::vector<Candidate>& best) {
-  if (count < 1 || count > head_.rows || !take_input(x)) return -1;
-  for (auto& heap : lower_) {
-    heap.clear();
-    heap.reserve(static_cast<std::size_t>(count));
+void ScreenedHead::best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
+  for (std::size_t done = 0; done < found.size(); done += kTogether) {
+    best_together(x + static_cast<std::int64_t>(done) * stride, stride, count,
+                  found.subspan(done, std::min(kTogether, found.size() - done)));
   }
+}
+
+void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
+  const std::int64_t plane_bytes = steps_ * 2 * kScreenCols;
+  std::array<std::size_t, kTogether> screened{};  // which of `found` an input stands for
+  n_inputs_ = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i].rescored = -1;
+    if (inputs_.size() == n_inputs_) inputs_.emplace_back();
+    Input& input = inputs_[n_inputs_];
+    const bool taken = count >= 1 && count <= head_.rows &&
+                       take_input(x + static_cast<std::int64_t>(i) * stride, input,
+                                  planes_.data() + static_cast<std::int64_t>(n_inputs_) * plane_bytes);
+    if (!taken) continue;
+    input.upper.resize(rows_.size());
+    input.lower.resize(static_cast<std::size_t>(pool_.threads()));
+    for (auto& heap : input.lower) {
+      heap.clear();
+      heap.reserve(static_cast<std::size_t>(count));
+    }
+    screened[n_inputs_++] = i;
+  }
+  if (n_inputs_ == 0) return;
   pool_.run(round_up(groups_, groups_per_chunk_) / groups_per_chunk_,
             [&](std::int64_t chunk, int thread) { screen_chunk(chunk, thread, count); });
+  for (std::size_t i = 0; i < n_inputs_; ++i) {
+    rescore(i, x + static_cast<std::int64_t>(screened[i]) * stride, count, found[screened[i]]);
+  }
+}
+
+void ScreenedHead::rescore(std::size_t index, const float* x, std::int64_t count, Found& found) {
+  const Input& input = inputs_[index];
   std::vector<double> lower;
-  for (const auto& heap : lower_) lower.insert(lower.end(), heap.begin(), heap.end());
+  for (const auto& heap : input.lower) lower.insert(lower.end(), heap.begin(), heap.end());
   std::nth_element(lower.begin(), lower.begin() + (count - 1), lower.end(), std::greater<>());
   const double enough = lower[static_cast<std::size_t>(count - 1)];  // at least `count` logits are no smaller
 
   std::vector<std::int64_t> survivors;
   for (std::int64_t row = 0; row < head_.rows; ++row) {
-    if (!(static_cast<double>(upper_[static_cast<std::size_t>(row)]) < enough)) survivors.push_back(row);
+    if (!(static_cast<double>(input.upper[static_cast<std::size_t>(row)]) < enough)) survivors.push_back(row);
   }
   const auto rescored = static_cast<std::int64_t>(survivors.size());
-  if (rescored > count + head_.rows / 8) return -1;
+  if (rescored > count + head_.rows / 8) return;
   std::vector<Candidate> candidates(survivors.size());
   const std::int64_t row_bytes = static_cast<std::int64_t>(head_.bytes.size()) / head_.rows;
   const DenseKernel dense = dense_kernel(*kernels_.dense, head_.format->type);
@@ -162,8 +211,8 @@ std::int64_t ScreenedHead::best(const float* x, std::int64_t count, std::vector<
   });
   std::erase_if(candidates, [](const Candidate& candidate) { return std::isnan(candidate.logit); });
   keep_best(candidates, count);
-  best = std::move(candidates);
-  return rescored;
+  found.best = std::move(candidates);
+  found.rescored = rescored;
 }
 
 }  // namespace bh::engine

@@ -9,7 +9,10 @@
 // holds where no partial sum overflows, which ||w|| ||x|| bounds; rows where it could are always multiplied in full.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "engine/base/aligned_buffer.h"
@@ -25,13 +28,22 @@ class ScreenedHead {
   static bool possible(const Matrix& head) noexcept;  ///< the format and width can be screened
   static bool pays(const Matrix& head) noexcept;      ///< and it is large enough to gain by it
 
-  /// Packs the int8 copy; `head` must outlive this. `kernels` are bound functions.
-  ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool);
+  /// Packs the int8 copy; `head` must outlive this. `kernels` are bound functions. `on_packed`, called on any thread,
+  /// is told which stored rows have been read.
+  ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool,
+               const std::function<void(std::span<const std::byte>)>& on_packed = {});
 
-  /// One row's best `count` in rank order, written to `best`. x is zero-padded to kPad. Returns how many rows were
-  /// multiplied in full, or -1 where screening cannot decide at a profit (an input that is not finite, or too many rows
-  /// that could be among the best): then `best` is unchanged and the full head has to answer.
-  std::int64_t best(const float* x, std::int64_t count, std::vector<Candidate>& best);
+  /// Finds the best `count` of one input in rank order, and how many rows were multiplied in full: -1 where screening
+  /// cannot decide at a profit (an input that is not finite, or too many rows that could be among the best). Then
+  /// `best` is unchanged and the full head has to answer.
+  struct Found {
+    std::vector<Candidate> best;
+    std::int64_t rescored = -1;
+  };
+
+  /// For found.size() inputs x[i * stride], zero-padded to kPad. Up to kTogether of them share one reading of the copy.
+  void best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
+  static constexpr std::size_t kTogether = 8;
 
   std::size_t bytes() const noexcept { return codes_.size() + rows_.size() * sizeof(Row); }
 
@@ -43,6 +55,10 @@ class ScreenedHead {
 
   void pack_group(std::int64_t group);
   void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
+  void screen_rows(std::int64_t first, std::int64_t end, std::size_t input, const std::int32_t* sums, int thread,
+                   std::int64_t count);
+  void best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
+  void rescore(std::size_t input, const float* x, std::int64_t count, Found& found);
 
   const Matrix& head_;
   const BoundKernels& kernels_;
@@ -51,21 +67,21 @@ class ScreenedHead {
   AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kStepBytes]: ScreenTask
   std::vector<Row> rows_;              ///< [groups * kGroupRows]
 
-  // The input in progress.
+  // The inputs in progress.
   struct Input {
     double step = 0;          ///< t
     double norm = 0;          ///< ||x||, rounded up
     double residue_norm = 0;  ///< ||e||, rounded up
     std::int64_t high_sum = 0, low_sum = 0;
+    std::vector<float> upper;                ///< [rows]: no logit of the row is above
+    std::vector<std::vector<double>> lower;  ///< [threads]: a min-heap of the best lower bounds
   };
-  bool take_input(const float* x);
+  bool take_input(const float* x, Input& input, std::int8_t* planes) const;
 
-  Input input_;
-  AlignedBuffer<std::int8_t> planes_;          ///< q in two planes: ScreenTask
-  AlignedBuffer<std::int32_t> sums_;           ///< [threads, groups_per_chunk, 2, kGroupRows]
-  std::vector<float> upper_;                   ///< [rows]: no logit of the row is above
-  std::vector<std::vector<double>> lower_;     ///< [threads]: a min-heap of the best lower bounds
-  std::vector<std::vector<Candidate>> found_;  ///< [threads]
+  std::vector<Input> inputs_;
+  std::size_t n_inputs_ = 0;
+  AlignedBuffer<std::int8_t> planes_;  ///< [kTogether], q of each input in two planes: ScreenTask
+  AlignedBuffer<std::int32_t> sums_;   ///< [threads, groups_per_chunk, kTogether, 2, kGroupRows]
 };
 
 }  // namespace bh::engine

@@ -1,6 +1,8 @@
 // The screened head against the full one: the same best logits to the bit, on rows made to be hard to tell apart.
 #include "engine/cpu/screened_head.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -51,6 +53,12 @@ std::vector<float> padded_input(std::int64_t cols, unsigned seed) {
   return x;
 }
 
+ScreenedHead::Found find_best(ScreenedHead& screened, const std::vector<float>& x, std::int64_t count) {
+  ScreenedHead::Found found;
+  screened.best(x.data(), 0, count, {&found, 1});
+  return found;
+}
+
 /// Checks the best 1, 5 and 40 on every instruction set; returns the rows multiplied in full for the best one.
 std::int64_t check(const Head& head, const std::vector<float>& x) {
   const auto expected = best_of(head.logits(bind_kernels("scalar"), x), 40);
@@ -61,8 +69,7 @@ std::int64_t check(const Head& head, const std::vector<float>& x) {
     ThreadPool pool(2);
     ScreenedHead screened(head.matrix, kernels, pool);
     for (const std::int64_t count : {1, 5, 40}) {
-      std::vector<Candidate> best;
-      const std::int64_t rows = screened.best(x.data(), count, best);
+      const auto [best, rows] = find_best(screened, x, count);
       if (rows < 0) continue;
       INFO(info.name << ", best " << count);
       REQUIRE(best.size() == static_cast<std::size_t>(count));
@@ -157,12 +164,60 @@ TEST_CASE("what screening cannot decide is left to the full head") {
   const BoundKernels kernels = bind_kernels("scalar");
   ThreadPool pool(1);
   ScreenedHead screened(head.matrix, kernels, pool);
-  std::vector<Candidate> best{{7, 7.0f}};
   std::vector<float> x = padded_input(kCols, 42);
   x[5] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(screened.best(x.data(), 1, best) == -1);
-  CHECK(best.front().id == 7);
+  ScreenedHead::Found found{{{7, 7.0f}}, 3};
+  screened.best(x.data(), 0, 1, {&found, 1});
+  CHECK(found.rescored == -1);
+  CHECK(found.best.front().id == 7);
   // An input of zeros: all rows are equal.
-  CHECK(screened.best(std::vector<float>(kCols, 0.0f).data(), 1, best) == -1);
-  CHECK(screened.best(padded_input(kCols, 43).data(), kRows + 1, best) == -1);
+  CHECK(find_best(screened, std::vector<float>(kCols, 0.0f), 1).rescored == -1);
+  CHECK(find_best(screened, padded_input(kCols, 43), kRows + 1).rescored == -1);
+}
+
+TEST_CASE("inputs screened together get what each gets alone, whatever the others are") {
+  constexpr std::int64_t kRows = 1003, kCols = 100, kStride = 192;
+  const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 61));
+  for (const KernelInfo& info : cpu_kernels()) {
+    if (info.op != to_string(Op::head_screen) || !info.why_unusable.empty()) continue;
+    const BoundKernels kernels = bind_kernels(info.isa);
+    ThreadPool pool(2);
+    ScreenedHead screened(head.matrix, kernels, pool);
+    for (const std::size_t inputs : {2, 3, 4, 5, 6, 7, 8, 11}) {
+      std::vector<float> x(inputs * kStride, 0.0f);
+      std::vector<ScreenedHead::Found> expected;
+      for (std::size_t i = 0; i < inputs; ++i) {
+        std::vector<float> one = padded_input(kCols, static_cast<unsigned>(70 + i));
+        if (i == 1) one[3] = std::numeric_limits<float>::infinity();  // left to the full head
+        std::copy(one.begin(), one.end(), x.begin() + static_cast<std::ptrdiff_t>(i) * kStride);
+        expected.push_back(find_best(screened, one, 5));
+      }
+      std::vector<ScreenedHead::Found> found(inputs);
+      screened.best(x.data(), kStride, 5, found);
+      for (std::size_t i = 0; i < inputs; ++i) {
+        INFO(info.name << ", input " << i << " of " << inputs);
+        REQUIRE(found[i].rescored == expected[i].rescored);
+        REQUIRE((found[i].rescored < 0) == (i == 1));
+        REQUIRE(found[i].best.size() == expected[i].best.size());
+        for (std::size_t j = 0; j < found[i].best.size(); ++j) {
+          REQUIRE(found[i].best[j].id == expected[i].best[j].id);
+          REQUIRE(std::memcmp(&found[i].best[j].logit, &expected[i].best[j].logit, sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the packed rows are reported once each, in whole rows") {
+  constexpr std::int64_t kRows = 3001, kCols = 64;
+  const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 81));
+  const BoundKernels kernels = bind_kernels("scalar");
+  ThreadPool pool(3);
+  std::vector<std::atomic<int>> seen(kRows);
+  const ScreenedHead screened(head.matrix, kernels, pool, [&](std::span<const std::byte> rows) {
+    const std::ptrdiff_t first = rows.data() - head.matrix.bytes.data();
+    for (std::size_t at = 0; at < rows.size(); at += 2 * kCols)
+      ++seen[(static_cast<std::size_t>(first) + at) / (2 * kCols)];
+  });
+  CHECK(std::all_of(seen.begin(), seen.end(), [](const auto& count) { return count == 1; }));
 }

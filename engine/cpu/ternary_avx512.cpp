@@ -57,7 +57,10 @@ void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
   }
   for (std::int64_t step = 0; step < task.steps; ++step) {
     __m512i packed[kGroups];
-    for (int g = 0; g < kGroups; ++g) packed[g] = _mm512_loadu_si512(weights + g * group_bytes);
+    for (int g = 0; g < kGroups; ++g) {
+      _mm_prefetch(reinterpret_cast<const char*>(weights + g * group_bytes + kPrefetchBytes), _MM_HINT_T0);
+      packed[g] = _mm512_loadu_si512(weights + g * group_bytes);
+    }
     for (int f = 0; f < 4; ++f) {
       __m512i field[kGroups];
       for (int g = 0; g < kGroups; ++g) {
@@ -84,6 +87,7 @@ void all_tokens(const TernaryTask& task, std::int64_t group) {
   std::int64_t token = 0;
   for (; token + 8 <= task.tokens; token += 8) many_tokens<kGroups, 8>(task, group, token);
   for (; token + 4 <= task.tokens; token += 4) many_tokens<kGroups, 4>(task, group, token);
+  for (; token + 3 == task.tokens; token += 3) many_tokens<kGroups, 3>(task, group, token);
   for (; token + 2 <= task.tokens; token += 2) many_tokens<kGroups, 2>(task, group, token);
   for (; token < task.tokens; ++token) {
     for (int g = 0; g < kGroups; ++g) one_token(task, group + g, token);

@@ -61,6 +61,8 @@ inline int code_at(const std::byte* bytes, std::int64_t element) noexcept {
 
 /// The tensor's scale; `bytes` is the whole tensor.
 float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols);
+/// Empty if the scale is finite and above 0, else what is wrong.
+std::string check_scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols);
 /// Packs codes (0, 1, 2), row-major [rows * cols], and the scale into dst[byte_size]; the tail is zeroed.
 void pack(std::span<const std::uint8_t> codes, float scale, std::span<std::byte> dst);
 /// The two parts of pack(), for tensors made piece by piece: 128 codes to 32 bytes, and the tail of a whole tensor.

@@ -51,8 +51,7 @@ void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::sp
 }
 
 std::string check(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
-  const float s = i2_s::scale(bytes, rows, cols);
-  if (!std::isfinite(s) || s <= 0) return fmt::format("scale {} (must be finite and above 0)", s);
+  if (std::string fault = i2_s::check_scale(bytes, rows, cols); !fault.empty()) return fault;
   const std::int64_t illegal = i2_s::find_illegal(bytes, rows * cols);
   if (illegal >= 0) return fmt::format("illegal 2-bit code 3 at {}", place_of(illegal, cols));
   return {};
@@ -85,6 +84,11 @@ float scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t co
   float value = 0;
   std::memcpy(&value, bytes.data() + rows * cols / 4, sizeof value);
   return value;
+}
+
+std::string check_scale(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols) {
+  const float s = scale(bytes, rows, cols);
+  return std::isfinite(s) && s > 0 ? std::string() : fmt::format("scale {} (must be finite and above 0)", s);
 }
 
 void pack_block(const std::uint8_t* codes, std::byte* dst) noexcept {

@@ -24,7 +24,7 @@ constexpr std::uint32_t kMaxDims = 4;
 }  // namespace
 
 struct GgufFile::State {
-  std::optional<MappedFile> mapping;
+  std::shared_ptr<const MappedFile> mapping;
   std::string where;
   std::uint32_t version = 0;
   std::uint32_t alignment = kDefaultAlignment;
@@ -216,7 +216,7 @@ std::int64_t GgufTensor::rows() const noexcept {
 
 GgufFile GgufFile::open(const std::filesystem::path& path) {
   auto state = std::make_shared<State>();
-  state->mapping = MappedFile::open(path);
+  state->mapping = std::make_shared<const MappedFile>(MappedFile::open(path));
   state->where = path.string();
   state->parse(state->mapping->bytes());
   GgufFile file;
@@ -240,7 +240,7 @@ std::uint64_t GgufFile::file_bytes() const noexcept { return state_->file_bytes;
 const std::string& GgufFile::where() const noexcept { return state_->where; }
 const std::vector<std::pair<std::string, GgufValue>>& GgufFile::keys() const noexcept { return state_->keys; }
 const std::vector<GgufTensor>& GgufFile::tensors() const noexcept { return state_->tensors; }
-std::shared_ptr<const void> GgufFile::storage() const noexcept { return state_; }
+std::shared_ptr<const MappedFile> GgufFile::mapping() const noexcept { return state_->mapping; }
 
 const GgufValue* GgufFile::find(std::string_view key) const noexcept {
   const auto found = state_->key_index.find(key);

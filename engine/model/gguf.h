@@ -15,6 +15,10 @@
 #include <variant>
 #include <vector>
 
+namespace bh {
+class MappedFile;
+}
+
 namespace bh::engine {
 
 enum class GgufType : std::uint32_t {
@@ -82,8 +86,8 @@ class GgufFile {
   std::optional<std::vector<float>> get_floats(std::string_view key) const;
   std::optional<std::vector<std::int64_t>> get_ints(std::string_view key) const;
 
-  /// Keeps the mapping alive for views into tensors().
-  std::shared_ptr<const void> storage() const noexcept;
+  /// What views into tensors() need alive; nullptr where the bytes are the caller's.
+  std::shared_ptr<const MappedFile> mapping() const noexcept;
 
  private:
   struct State;

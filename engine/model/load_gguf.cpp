@@ -17,7 +17,7 @@ class GgufLoader {
  public:
   GgufLoader(const std::filesystem::path& path, const LoadOptions& options)
       : file_(GgufFile::open(path)), options_(options), storage_(std::make_shared<ModelStorage>()) {
-    storage_->files.push_back(file_.storage());
+    model_.mappings.push_back(file_.mapping());
     model_.source.path = path;
     model_.source.format = fmt::format("GGUF v{}", file_.version());
     model_.source.files = {path};

@@ -20,7 +20,7 @@ class HfLoader {
  public:
   HfLoader(const std::filesystem::path& folder, const LoadOptions& options)
       : folder_(folder), options_(options), config_(read_hf_config(folder)), tensors_(folder) {
-    for (const SafeTensorsFile& file : tensors_.files()) storage_->files.push_back(file.storage());
+    for (const SafeTensorsFile& file : tensors_.files()) model_.mappings.push_back(file.mapping());
     model_.config = config_.config;
   }
 
@@ -196,6 +196,7 @@ void HfLoader::convert_linears() {
       linear.buffer = master != nullptr
                           ? ternarise(*master, linear.weight->bytes, matrix.rows, matrix.cols, name)
                           : unpack_ternary(linear.weight->bytes, matrix.rows, matrix.cols, linear.scale, name);
+      model_.release(linear.weight->bytes);
     } catch (...) {
       linear.error = std::current_exception();
     }

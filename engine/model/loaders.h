@@ -14,9 +14,8 @@ namespace bh::engine {
 std::shared_ptr<const Model> load_gguf(const std::filesystem::path& path, const LoadOptions& options);
 std::shared_ptr<const Model> load_hf_folder(const std::filesystem::path& folder, const LoadOptions& options);
 
-/// What a Model's views point into.
+/// What a Model's views point into, but for its mappings.
 struct ModelStorage {
-  std::vector<std::shared_ptr<const void>> files;
   std::vector<AlignedBuffer<std::byte>> buffers;
 
   /// The same bytes at an address that suits any element type: copied only where a file has them at an odd place.

@@ -22,10 +22,23 @@ bool is_sound(const Matrix& matrix) noexcept {
   }
 }
 
-void check_values(const Model& model, bool all) {
+[[noreturn]] void refuse(const Model& model, const Matrix& matrix, const std::string& fault) {
+  fail(ErrorKind::setup,
+       "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again",
+       model.source.path.string(), matrix.name, matrix.format->name, fault);
+}
+
+void check_values(const Model& model, const LoadOptions& options) {
   std::vector<const Matrix*> matrices;
-  for (const Matrix* matrix : model.matrices())
-    if (all || matrix->format->ternary) matrices.push_back(matrix);
+  for (const Matrix* matrix : model.matrices()) {
+    const std::string fault =
+        matrix->format->ternary ? i2_s::check_scale(matrix->bytes, matrix->rows, matrix->cols) : std::string();
+    if (!fault.empty()) refuse(model, *matrix, fault);
+    if (matrix->format->ternary ? options.check_codes || options.check_values : options.check_values) {
+      matrices.push_back(matrix);
+    }
+  }
+  if (matrices.empty()) return;
   std::vector<char> sound(matrices.size());
   ThreadPool pool;
   pool.run(static_cast<std::int64_t>(matrices.size()), [&](std::int64_t i, int) {
@@ -33,12 +46,8 @@ void check_values(const Model& model, bool all) {
     sound[index] = is_sound(*matrices[index]) ? 1 : 0;
   });
   for (std::size_t i = 0; i < matrices.size(); ++i) {
-    if (sound[i] != 0) continue;
     const Matrix& matrix = *matrices[i];
-    fail(ErrorKind::setup,
-         "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again",
-         model.source.path.string(), matrix.name, matrix.format->name,
-         matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
+    if (sound[i] == 0) refuse(model, matrix, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
   }
 }
 
@@ -84,6 +93,10 @@ std::vector<Model::Norm> Model::norms() const {
   return all;
 }
 
+void Model::release(std::span<const std::byte> bytes) const noexcept {
+  for (const auto& file : mappings) file->release(bytes);
+}
+
 std::span<const std::byte> ModelStorage::keep_aligned(std::span<const std::byte> bytes) {
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kElementAlignment == 0) return bytes;
   AlignedBuffer<std::byte> copy(bytes.size());
@@ -107,7 +120,7 @@ void finish_model(Model& model, const LoadOptions& options) {
   const auto& warnings = model.tokenizer.warnings();
   model.source.warnings.insert(model.source.warnings.end(), warnings.begin(), warnings.end());
   warn_of_odd_rows(model);
-  check_values(model, options.check_values);
+  check_values(model, options);
 }
 
 std::shared_ptr<const Model> load_model(const std::filesystem::path& path, const LoadOptions& options) {

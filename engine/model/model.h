@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/mapped_file.h"
 #include "engine/formats/formats.h"
 #include "engine/model/config.h"
 #include "engine/model/tokenizer.h"
@@ -56,6 +57,11 @@ struct Model {
   std::vector<Layer> layers;
   ModelSource source;
   std::shared_ptr<const void> storage;  ///< keeps mappings and converted buffers alive
+  std::vector<std::shared_ptr<const MappedFile>> mappings;
+
+  /// Gives the memory of stored bytes back to the system where they are of a mapped file: they are read again, from the
+  /// page cache as a rule, when they are touched. For who has made a copy of its own. Any thread may call it.
+  void release(std::span<const std::byte> bytes) const noexcept;
 
   /// Every weight matrix with its name, in the order of the forward pass.
   std::vector<const Matrix*> matrices() const;
@@ -71,8 +77,9 @@ struct Model {
 struct LoadOptions {
   /// Overrides the pre-tokenizer that the file names or lacks ("llama-bpe", "gpt-2", "default"); empty = as the file.
   std::string pre_tokenizer;
-  /// Check every stored value (illegal codes, non-finite scales); the backend's packing repeats the code check anyway.
-  bool check_values = false;
+  bool check_values = false;  ///< check every stored value for being finite, not only norms and ternary scales
+  /// Check ternary codes. False spares one pass over the weights where a backend is to pack them, which checks them.
+  bool check_codes = true;
 };
 
 /// Loads a GGUF file or a Hugging Face folder. Throws Error(setup) with what, where and what to do.

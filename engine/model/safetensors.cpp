@@ -126,7 +126,7 @@ class HeaderVisitor : public JsonVisitor {
 }  // namespace
 
 struct SafeTensorsFile::State {
-  std::optional<MappedFile> mapping;
+  std::shared_ptr<const MappedFile> mapping;
   std::string where;
   std::vector<SafeTensor> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;
@@ -193,7 +193,7 @@ void SafeTensorsFile::State::place(std::vector<Entry>& entries, std::span<const 
 
 SafeTensorsFile SafeTensorsFile::open(const std::filesystem::path& path) {
   auto state = std::make_shared<State>();
-  state->mapping = MappedFile::open(path);
+  state->mapping = std::make_shared<const MappedFile>(MappedFile::open(path));
   state->where = path.string();
   state->parse(state->mapping->bytes());
   SafeTensorsFile file;
@@ -215,7 +215,7 @@ const std::vector<std::pair<std::string, std::string>>& SafeTensorsFile::metadat
   return state_->metadata;
 }
 const std::string& SafeTensorsFile::where() const noexcept { return state_->where; }
-std::shared_ptr<const void> SafeTensorsFile::storage() const noexcept { return state_; }
+std::shared_ptr<const MappedFile> SafeTensorsFile::mapping() const noexcept { return state_->mapping; }
 
 const SafeTensor* SafeTensorsFile::find(std::string_view name) const noexcept {
   const auto found = state_->index.find(name);

@@ -13,6 +13,10 @@
 #include <utility>
 #include <vector>
 
+namespace bh {
+class MappedFile;
+}
+
 namespace bh::engine {
 
 struct SafeTensor {
@@ -33,7 +37,8 @@ class SafeTensorsFile {
   const SafeTensor* find(std::string_view name) const noexcept;
   const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept;
   const std::string& where() const noexcept;
-  std::shared_ptr<const void> storage() const noexcept;
+  /// What views into tensors() need alive; nullptr where the bytes are the caller's.
+  std::shared_ptr<const MappedFile> mapping() const noexcept;
 
  private:
   struct State;

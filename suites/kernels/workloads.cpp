@@ -118,7 +118,7 @@ Workload screen(std::int64_t rows, std::int64_t cols) {
           static_cast<double>(rows) * static_cast<double>(cols),
           static_cast<double>(codes->size()),
           [=](const BoundKernels& kernels) {
-            kernels.screen->multiply({codes->data(), groups, steps, planes->data(), sums->data()});
+            kernels.screen->multiply({codes->data(), groups, steps, planes->data(), 1, sums->data()});
           },
           [=] { return bytes_of(*sums); },
           [=] { forget(*sums); }};
@@ -185,8 +185,8 @@ Workload attention(std::int64_t heads, std::int64_t head_dim) {
           4.0 * static_cast<double>(head_dim * count),
           [=](const BoundKernels& kernels) {
             float* max = out->data() + heads * head_dim;
-            kernels.floats->attention_block({q->data(), heads, head_dim, keys->data(), cached->data(), head_dim, 0,
-                                             count, 0.088f, out->data(), max, max + heads});
+            kernels.floats->attention_block({q->data(), heads, head_dim, keys->data(), cached->data(), head_dim, count,
+                                             0.088f, out->data(), max, max + heads});
           },
           [=] { return bytes_of(*out); },
           [=] { forget(*out); }};

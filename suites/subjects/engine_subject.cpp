@@ -8,7 +8,7 @@ namespace bh::suites {
 using namespace bh::engine;
 
 EngineSubject::EngineSubject(const harness::SubjectSettings& settings)
-    : model_(load_model(settings.model, {.pre_tokenizer = settings.pre_tokenizer, .check_values = false})),
+    : model_(load_model(settings.model, {.pre_tokenizer = settings.pre_tokenizer, .check_codes = false})),
       backend_(
           find_device(settings.device)
               .load(model_, {.threads = settings.threads, .kernel = settings.kernel, .max_rows = settings.n_ubatch})),

@@ -101,12 +101,13 @@ int run(CommandContext& context) {
   protocol.n_batch = static_cast<std::int32_t>(options.integer("batch-size"));
 
   const auto model = engine::load_model(locate_model(options.text("model"), executable_path()),
-                                        {.pre_tokenizer = options.text("pre"), .check_values = false});
+                                        {.pre_tokenizer = options.text("pre"), .check_codes = false});
   give_notes(context, *model, protocol.n_ctx);
   const auto tokens = encode_text(context, *model);
   const auto backend = device.load(model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                            .kernel = options.text("kernel"),
-                                           .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size"))});
+                                           .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
+                                           .head_screen = engine::HeadScreen::never});  // every logit counts
   const std::int64_t start = context.clock.steady_ns();
   std::int64_t expected = 0;
   const auto on_chunk = [&](const engine::PerplexityResult& so_far, std::int64_t chunks) {
