@@ -50,10 +50,25 @@ TEST_CASE("run --json holds the same text with ids, timings, stop reason and ker
   for (const char* name : {"load_ns", "prefill_ns", "decode_ns"}) CHECK(timings.at(name).as_int64() > 0);
   CHECK(timings.at("prefill_tokens").as_int64() ==
         static_cast<std::int64_t>(document.at("prompt_ids").as_array().size()));
-  CHECK(timings.at("decode_tokens").as_int64() == static_cast<std::int64_t>(timings.at("step_ns").as_array().size()));
+  CHECK(timings.at("decode_tokens").as_int64() ==
+        static_cast<std::int64_t>(timings.at("step_ns").as_array().size()) + timings.at("accepted_tokens").as_int64());
+  CHECK(timings.at("drafted_tokens").as_int64() >= timings.at("accepted_tokens").as_int64());
   CHECK(timings.at("decode_tokens").as_int64() >= 23);
   REQUIRE_FALSE(document.at("kernels").as_object().empty());
   for (const auto& kernel : document.at("kernels").as_object()) CHECK(kernel.value().as_int64() > 0);
+}
+
+TEST_CASE("the ids do not depend on speculation") {
+  const auto run = [](const std::string& temperature, const std::string& when) {
+    return document_of(bitharness({"run", "-p", "And the LORD said unto Moses, Speak unto the children of Israel", "-n",
+                                   "150", "--temp", temperature, "--speculate", when, "--json"}));
+  };
+  for (const std::string temperature : {"0", "0.8"}) {
+    const auto guessed = run(temperature, "auto"), plain = run(temperature, "never");
+    CHECK(write_json_line(guessed.at("ids")) == write_json_line(plain.at("ids")));
+    CHECK(guessed.at("text") == plain.at("text"));
+    CHECK(plain.at("timings").as_object().at("drafted_tokens") == 0);
+  }
 }
 
 TEST_CASE("the ids do not depend on threads, batches or kernels") {

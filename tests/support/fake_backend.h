@@ -49,6 +49,7 @@ class FakeBackend final : public engine::Backend {
     BH_ASSERT(!rows.empty() && rows.size() <= static_cast<std::size_t>(max_rows_));
     Step step;
     logits_.clear();
+    best_.clear();
     for (const engine::StepRow& row : rows) {
       auto& tokens = static_cast<Cache*>(row.cache)->tokens;
       const auto position = static_cast<std::size_t>(row.position);
@@ -71,8 +72,13 @@ class FakeBackend final : public engine::Backend {
   void ffn_down(int) override {}
   void head() override {}
   std::span<const float> logits() override { return logits_; }
-  void head_best(std::int32_t count) override { best_ = engine::best_of(logits_, count); }
-  std::span<const engine::Candidate> best(std::int64_t) override { return best_; }
+  void head_best(std::int32_t count) override {
+    const auto n_vocab = static_cast<std::size_t>(model_->config.n_vocab);
+    for (std::size_t at = 0; at < logits_.size(); at += n_vocab) {
+      best_.push_back(engine::best_of(std::span(logits_).subspan(at, n_vocab), count));
+    }
+  }
+  std::span<const engine::Candidate> best(std::int64_t row) override { return best_.at(static_cast<std::size_t>(row)); }
   void set_tap(engine::Tap) override {}
   void set_patch(engine::Patch) override {}
   std::vector<engine::KernelCount> kernel_counts() const override { return {}; }
@@ -89,7 +95,7 @@ class FakeBackend final : public engine::Backend {
   Script script_;
   std::int32_t max_rows_;
   std::vector<float> logits_;
-  std::vector<engine::Candidate> best_;
+  std::vector<std::vector<engine::Candidate>> best_;
 };
 
 }  // namespace bh::test

@@ -103,6 +103,13 @@ constexpr std::array kRows = {
               .help = "end before this text",
               .repeatable = true},
     OptionRow{.name = "ignore-eog", .help = "go on after the model's end-of-generation token"},
+    OptionRow{.name = "speculate",
+              .kind = OptionKind::choice,
+              .value_name = "WHEN",
+              .default_value = "auto",
+              .help = "guess tokens by prompt lookup and verify several in one step, as long as that is faster: the "
+                      "answer is the same",
+              .choices = "auto|never"},
     rows::kKernel,
     rows::kHeadScreen,
     rows::kDevice,
@@ -138,7 +145,7 @@ Loaded load(CommandContext& context) {
   loaded.device = choose_device(context);
   const engine::Device& device = engine::find_device(loaded.device);
   const auto path = locate_model(options.text("model"), executable_path());
-  loaded.model = engine::load_model(path, {.pre_tokenizer = options.text("pre"), .check_values = false});
+  loaded.model = engine::load_model(path, {.pre_tokenizer = options.text("pre"), .check_codes = false});
   for (const std::string& warning : loaded.model->source.warnings) context.err << "warning: " << warning << "\n";
   loaded.backend = device.load(loaded.model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                               .kernel = options.text("kernel"),
@@ -192,6 +199,10 @@ json::value rate_or_null(std::size_t tokens, std::int64_t nanoseconds) {
   return per_second(tokens, nanoseconds);
 }
 
+std::size_t decoded_tokens(const engine::Generation& generation) {
+  return static_cast<std::size_t>(generation.decode_tokens());
+}
+
 json::object timings(const Loaded& loaded, std::size_t prompt_tokens, const engine::Generation& generation) {
   json::array steps;
   for (const auto step : generation.step_ns) steps.push_back(step);
@@ -199,10 +210,12 @@ json::object timings(const Loaded& loaded, std::size_t prompt_tokens, const engi
           {"prefill_tokens", prompt_tokens},
           {"prefill_ns", generation.prefill_ns},
           {"prefill_tokens_per_second", rate_or_null(prompt_tokens, generation.prefill_ns)},
-          {"decode_tokens", generation.step_ns.size()},
+          {"decode_tokens", generation.decode_tokens()},
           {"decode_ns", generation.decode_ns},
-          {"decode_tokens_per_second", rate_or_null(generation.step_ns.size(), generation.decode_ns)},
-          {"step_ns", std::move(steps)}};
+          {"decode_tokens_per_second", rate_or_null(decoded_tokens(generation), generation.decode_ns)},
+          {"step_ns", std::move(steps)},
+          {"drafted_tokens", generation.drafted},
+          {"accepted_tokens", generation.accepted}};
 }
 
 json::value document(const Loaded& loaded, const engine::Session& session, std::span<const engine::TokenId> prompt,
@@ -241,7 +254,9 @@ json::value document(const Loaded& loaded, const engine::Session& session, std::
 int run(CommandContext& context) {
   const Options& options = context.options;
   const auto& form = engine::find_prompt_template(options.text("template"));
-  const engine::GenerateOptions generate = generate_options(options, form);
+  engine::GenerateOptions generate = generate_options(options, form);
+  engine::NgramDrafter drafter;
+  if (options.text("speculate") == "auto") generate.drafter = &drafter;
   const Loaded loaded = load(context);
   const auto prompt = encode_prompt(context, *loaded.model, form);
   engine::Session session(*loaded.backend, static_cast<std::int32_t>(options.integer("ctx-size")),
@@ -258,9 +273,11 @@ int run(CommandContext& context) {
     context.out << "\n";
   }
   context.err << fmt::format(
-      "{}: prefill {} tokens at {:.1f} tok/s, decode {} at {:.1f} tok/s, ended by {}{}\n", loaded.backend->describe(),
-      prompt.size(), per_second(prompt.size(), generation.prefill_ns), generation.step_ns.size(),
-      per_second(generation.step_ns.size(), generation.decode_ns), engine::to_string(generation.stop_reason),
+      "{}: prefill {} tokens at {:.1f} tok/s, decode {} at {:.1f} tok/s{}, ended by {}{}\n", loaded.backend->describe(),
+      prompt.size(), per_second(prompt.size(), generation.prefill_ns), generation.decode_tokens(),
+      per_second(decoded_tokens(generation), generation.decode_ns),
+      generation.drafted == 0 ? "" : fmt::format(" ({} of {} guesses right)", generation.accepted, generation.drafted),
+      engine::to_string(generation.stop_reason),
       generation.stop_detail.empty() ? "" : " " + shell_quote(generation.stop_detail));
   return 0;
 }
