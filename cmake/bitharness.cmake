@@ -8,6 +8,9 @@ target_compile_options(bh_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -W
 if(BH_WERROR)
   target_compile_options(bh_options INTERFACE -Werror)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^13\\.")
+  target_compile_options(bh_options INTERFACE -Wno-dangling-reference)  # false alarms; GCC 14 took it out of -Wall
+endif()
 if(BH_SANITIZE)
   target_compile_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bh_options INTERFACE -fsanitize=${BH_SANITIZE})
