@@ -75,7 +75,8 @@ void DraftLength::plain_step(std::int64_t nanoseconds) noexcept {
 
 void DraftLength::verified(std::int32_t drafted, std::int32_t accepted, std::int64_t nanoseconds) noexcept {
   const double extra = (static_cast<double>(nanoseconds) - plain_ns_) / drafted;
-  extra_ns_ += kNew * (std::max(extra, 0.0) - extra_ns_);
+  const double share = std::max(kNew, 1.0 / static_cast<double>(++verifications_));
+  extra_ns_ += share * (std::clamp(extra, 0.0, plain_ns_) - extra_ns_);  // alone it would take a step of its own
   held_ = kRemembered * held_ + accepted;
   missed_ = kRemembered * missed_ + (accepted < drafted ? 1 : 0);
   ++since_plain_;

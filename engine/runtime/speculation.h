@@ -48,6 +48,7 @@ class DraftLength {
   double plain_ns_ = 0;           ///< of a step without guesses
   double extra_ns_ = 0;           ///< that each guess adds
   double held_ = 1, missed_ = 1;  ///< guesses, recent ones counting most
+  std::int64_t verifications_ = 0;
   std::int32_t since_plain_ = 0;  ///< steps that verified guesses
   std::int32_t plain_every_ = 2;  ///< as many may follow each other: soon a second look at what a plain step takes
   std::int32_t pause_ = 0;        ///< plain steps between two tries while guessing does not pay

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 
@@ -23,6 +24,10 @@ sigset_t watched_signals() noexcept {
 }
 
 extern "C" void on_bus_error(int) {
+  static std::atomic_flag told;  // lock-free, so that a handler may use it
+  if (told.test_and_set()) {     // another thread has touched the file, too: it says so for both, and ends the process
+    for (;;) ::pause();
+  }
   static constexpr char kMessage[] =
       "bitharness: error: the model file changed while in use (it shrank, or its disk failed); start again when it is "
       "complete\n";
