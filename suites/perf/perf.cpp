@@ -221,8 +221,8 @@ Verdict PerfSuite::judged(const Result& result) {
   return report.results.front().verdict;
 }
 
-/// A regression has to show twice. What is merely uncertain gets no second chance where the verdict states an error:
-/// two tries at passing would double it.
+/// A regression stays one unless a second measurement passes. What is merely uncertain gets no second chance where the
+/// verdict states an error: two tries at passing would double it.
 bool PerfSuite::measured_again(const std::string& id, const Spec& spec, Verdict verdict) const {
   if (spec.kind == Kind::baseline) return false;
   const bool states_error =
@@ -241,9 +241,12 @@ Result PerfSuite::run(const Case& item) {
   json::object kept = to_json(first);
   kept["verdict"] = to_string(verdict);
   second.details["first_measurement"] = std::move(kept);
-  if (verdict == Verdict::regressed && again != Verdict::regressed && again != Verdict::failed) {
+  if (verdict == Verdict::regressed && (again == Verdict::passed || again == Verdict::warned)) {
     second.verdict = Verdict::untrusted;
-    second.reason = "the first measurement regressed, the second did not";
+    second.reason = "the first measurement regressed, the second passed";
+  } else if (verdict == Verdict::regressed && again == Verdict::untrusted) {
+    second.verdict = Verdict::regressed;
+    second.reason = "the first measurement regressed, and the second did not clear it";
   }
   return second;
 }

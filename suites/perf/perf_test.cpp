@@ -36,9 +36,11 @@ struct Machine {
   double candidate_slowdown = 1;  ///< of ours as a child
   double rival_slowdown = 1;
   double noise = 0.002;
-  bool wrong = false;         ///< the candidate answers something else while it is timed
-  bool changes_mind = false;  ///< ... or from one repetition to the next
-  bool flat_logits = false;   ///< every token is as likely as any other
+  bool wrong = false;             ///< the candidate answers something else while it is timed
+  bool changes_mind = false;      ///< ... or from one repetition to the next
+  int slow_candidates = 1 << 20;  ///< so many of ours as a child are slowed down, and what comes behind them
+  double noise_behind = 0.002;    ///< ... is as noisy as this
+  bool flat_logits = false;       ///< every token is as likely as any other
   double candidate_claimed_share = 1;
   double claimed_share = 1;  ///< reported time / time that passed
   std::string why_no_timing;
@@ -118,6 +120,10 @@ const harness::SubjectRow kFakes[] = {
     {"previous_build", "fake", false,
      [](const harness::SubjectSettings& settings) -> std::unique_ptr<harness::Subject> {
        const bool rival = settings.address == "rival";
+       if (!rival && machine.slow_candidates-- <= 0) {
+         machine.candidate_slowdown = 1;
+         machine.noise = machine.noise_behind;
+       }
        return std::make_unique<FakeSubject>("engine", rival ? machine.rival_slowdown : machine.candidate_slowdown,
                                             !rival);
      }},
@@ -195,6 +201,23 @@ TEST_CASE("a planted slowdown of 15 % is regressed, one of 1 % is not") {
   machine = {};
   machine.rival_slowdown = 2;
   CHECK(against("decode") == Verdict::passed);
+}
+
+TEST_CASE("a regression is withdrawn by a second measurement that passes, not by one that says nothing") {
+  if (test::kSanitized) return;
+  machine = {};
+  machine.candidate_slowdown = 1.15;
+  machine.slow_candidates = 1;
+  const Report passes = run({{"against", "rival"}});
+  const Result& withdrawn = result_of(passes, "against/previous_build/prefill");
+  CHECK(withdrawn.verdict == Verdict::untrusted);
+  CHECK(withdrawn.reason == "the first measurement regressed, the second passed");
+  machine = {};
+  machine.candidate_slowdown = 1.15;
+  machine.slow_candidates = 1;
+  machine.noise_behind = 1;
+  const Report says_nothing = run({{"against", "rival"}});
+  CHECK(result_of(says_nothing, "against/previous_build/prefill").verdict == Verdict::regressed);
 }
 
 TEST_CASE("planted noise is untrusted, and a required case that is untrusted is inconclusive") {
