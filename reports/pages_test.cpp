@@ -111,6 +111,9 @@ TEST_CASE("plots of odd data are drawn all the same") {
   CHECK_THAT(margin_plot({"m", "t", "d"}, {{"p", 0, {}}}), Contains("<circle"));
   CHECK_THAT(sample_plot({"s", "t", "d"}, {3, 3, 3}, "ms"), Contains("class=\"median\""));
   CHECK(sample_plot({"s", "t", "d"}, {3}, "ms").empty());
+  const std::string many = sample_plot({"s", "t", "d"}, std::vector<double>(50'000, 3.0), "ms");
+  CHECK_THAT(many, Contains("class=\"band s0\"") && !Contains("<circle"));
+  CHECK(many.size() < 20'000);
   for (const double width : {kWidePlot, kNarrowPlot}) {
     const std::string svg =
         ratio_plot({"r", "t", "d", width}, {{std::string(300, 'x'), 50, 40, 60, {}, {}, {}, {}, Mood::good}});
@@ -171,6 +174,14 @@ TEST_CASE("PERF_COMPARISON.md has its tables, the raw record and the record's ha
       CHECK_THAT(text, Contains(part));
     }
   }
+}
+
+TEST_CASE("PERF_COMPARISON.md counts samples that are too many to read, and lists the others") {
+  Report report = test::made_perf_report();
+  harness::add_samples(report.results[0], "inter_token_ms", 1, "ms", std::vector<double>(5000, 1.0625));
+  const std::string text = render_perf_markdown(report, {});
+  CHECK_THAT(text, Contains("5000 samples in run.json"));
+  CHECK(text.size() < render_perf_markdown(test::made_perf_report(), {}).size() + 2000);
 }
 
 TEST_CASE("CROSSVAL.md names the first layer beyond tolerance, each divergence, and the rows per prompt") {

@@ -138,6 +138,19 @@ std::string validation(const Report& report) {
   return "## Validation\n\n" + md_table({"Check", "Status", "Value", "Threshold", "Details"}, rows) + "\n";
 }
 
+/// The record with samples that nobody would read here counted instead of listed.
+json::object readable_record(Report report) {
+  constexpr std::size_t kMostSamples = 200;
+  for (harness::Result& result : report.results) {
+    for (harness::Metric& metric : result.metrics) {
+      if (metric.samples.size() <= kMostSamples) continue;
+      metric.note = fmt::format("{} samples in run.json", metric.samples.size());
+      metric.samples.clear();
+    }
+  }
+  return harness::to_json(report);
+}
+
 }  // namespace
 
 std::string render_perf_markdown(const Report& report, const harness::WriterStyle& style) {
@@ -148,7 +161,8 @@ std::string render_perf_markdown(const Report& report, const harness::WriterStyl
   }
   out += md_comparisons(report) + validation(report) + "## Measurements\n\n";
   for (const Result& result : report.results) out += measured(report, result);
-  out += "## Raw data\n\n" + md_collapsed("run.json", md_json(harness::to_json(report))) + "\n";
+  out += "## Raw data\n\n" +
+         md_collapsed("run.json, without the longest lists of samples", md_json(readable_record(report))) + "\n";
   return out + md_footer(report, style);
 }
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "reports/plot_parts.h"
@@ -10,6 +12,9 @@
 namespace bh::reports {
 
 namespace {
+
+constexpr std::size_t kMostDots = 300;  // of one sample plot
+constexpr std::size_t kStretches = 120;
 
 struct Range {
   double low = 1e300, high = -1e300;
@@ -113,6 +118,25 @@ void draw_legend(Svg& svg, const std::vector<Series>& series, double width, doub
   }
 }
 
+/// More samples than dots can show: the range of each stretch of them, and its median.
+void draw_ranges(Svg& svg, double left, double right, const std::function<double(double)>& y,
+                 const std::vector<double>& samples) {
+  std::vector<std::pair<double, double>> highs, lows, medians;
+  for (std::size_t i = 0; i < kStretches; ++i) {
+    const std::size_t first = i * samples.size() / kStretches, end = (i + 1) * samples.size() / kStretches;
+    const SampleSummary summary = summarize(
+        {samples.begin() + static_cast<std::ptrdiff_t>(first), samples.begin() + static_cast<std::ptrdiff_t>(end)});
+    if (summary.count == 0) continue;
+    const double x = left + (right - left) * (static_cast<double>(i) + 0.5) / kStretches;
+    highs.emplace_back(x, y(summary.max));
+    lows.emplace_back(x, y(summary.min));
+    medians.emplace_back(x, y(summary.median));
+  }
+  highs.insert(highs.end(), lows.rbegin(), lows.rend());
+  svg.polygon(highs, "band s0");
+  svg.polyline(medians, "line s0");
+}
+
 }  // namespace
 
 std::string line_plot(const PlotFrame& frame, const Axes& axes, const std::vector<Series>& all) {
@@ -154,13 +178,17 @@ std::string sample_plot(const PlotFrame& frame, const std::vector<double>& sampl
   Svg svg(frame.width, kBottom + 10, frame.id, frame.title, frame.description);
   const double spread = summary.max > summary.min ? summary.max - summary.min : 1;
   const auto y = [&](double value) { return kBottom - (value - summary.min) / spread * (kBottom - kTop); };
-  const double step = (right - left - 8) / static_cast<double>(std::max<std::size_t>(samples.size() - 1, 1));
   svg.line(left, kTop, left, kBottom, "axis");
   if (summary.max > summary.min) svg.text(left - 6, kTop + 4, high, "tick end");
   svg.text(left - 6, kBottom + 4, low, "tick end");
   svg.line(left, y(summary.median), right, y(summary.median), "median");
+  if (samples.size() > kMostDots) {
+    draw_ranges(svg, left + 6, right - 2, y, samples);
+    return svg.str();
+  }
+  const double step = (right - left - 8) / static_cast<double>(std::max<std::size_t>(samples.size() - 1, 1));
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (!(samples[i] >= summary.min && samples[i] <= summary.max)) continue;  // not finite
+    if (!std::isfinite(samples[i])) continue;
     svg.circle(left + 6 + static_cast<double>(i) * step, y(samples[i]), samples.size() > 60 ? 1.8 : 2.8, "sample",
                fmt::format("#{}: {} {}", i + 1, short_number(samples[i], 5), unit));
   }
