@@ -144,7 +144,7 @@ json::object readable_record(Report report) {
   for (harness::Result& result : report.results) {
     for (harness::Metric& metric : result.metrics) {
       if (metric.samples.size() <= kMostSamples) continue;
-      metric.note = fmt::format("{} samples in run.json", metric.samples.size());
+      metric.note += fmt::format("{}{} samples in run.json", metric.note.empty() ? "" : "; ", metric.samples.size());
       metric.samples.clear();
     }
   }

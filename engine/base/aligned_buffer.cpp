@@ -22,7 +22,7 @@ void* map_zeroed(std::size_t bytes) {
   const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(first) % kHugePage) % kHugePage;
   std::byte* const aligned = first + before;
   if (before != 0) ::munmap(first, before);
-  if (before != kHugePage) ::munmap(aligned + size, kHugePage - before);
+  ::munmap(aligned + size, kHugePage - before);
   ::madvise(aligned, size, MADV_HUGEPAGE);
   return aligned;
 }

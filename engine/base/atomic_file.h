@@ -9,8 +9,8 @@
 
 namespace bh {
 
-/// Whatever goes wrong before commit() returns, an old file of that name stays whole and no temporary one is left; not
-/// even of a process that is killed, where the file system has files without names (O_TMPFILE).
+/// Whatever goes wrong before commit() returns, an old file of that name stays whole and no temporary one is left;
+/// where the file system has files without names (O_TMPFILE), no half one even of a process that is killed.
 class AtomicFile {
  public:
   /// Throws Error(setup) where the folder cannot be written or `path` names something that is not a regular file.

@@ -114,22 +114,30 @@ void add_outputs(Result& result, const Side& ours, const Side& theirs, const Sid
   const bool must_agree = candidate.numerics == reference.numerics;
   if (must_agree) equal = equal && same_tokens;
   harness::add(result, "outputs_equal", equal ? 1 : 0);
-  const double own = ours.timed->clock_agreement();
-  double agreement = own, ratio = 1;
+  double agreement = ours.timed->clock_agreement();
   for (const Side* side : {&theirs, &again}) {
     const double other = side->timed->clock_agreement();
     if (std::abs(std::log(other)) > std::abs(std::log(agreement))) agreement = other;
-    if (std::abs(std::log(own / other)) > std::abs(std::log(ratio))) ratio = own / other;
   }
   harness::add(result, "clock_agreement", agreement);
-  // Who leaves out more of its time than the other would win by that much.
-  harness::add(result, "clock_ratio", ratio);
   result.details["tokens_hash"] = hash_ids(ours.timed->ids());
   result.details["reference_tokens_hash"] = hash_ids(theirs.timed->ids());
   result.details["same_tokens"] = same_tokens;
   result.details["same_tokens_required"] = must_agree;
   result.details["candidate"] = to_json(candidate);
   result.details["reference"] = to_json(reference);
+}
+
+/// Each side times itself, since our clock counts the pipe, too; but who leaves out more of its time than the other
+/// must not win by it. So the interval reaches to the ratio on our clock, and a decision that this undoes is none.
+double widen_by_clocks(PairedSamples& samples, const Side& ours, const Side& theirs, double least) {
+  const double ratio = ours.timed->sampled_share() / theirs.timed->sampled_share();
+  samples.evidence.low *= std::min(1.0, ratio);
+  samples.evidence.high *= std::max(1.0, ratio);
+  const bool undone = (samples.decision == harness::Decision::pass && samples.evidence.low < least) ||
+                      (samples.decision == harness::Decision::fail && samples.evidence.high >= least);
+  if (undone) samples.decision = harness::Decision::inconclusive;
+  return ratio;
 }
 
 }  // namespace
@@ -153,15 +161,17 @@ Result measure_against(Bench& bench, const Spec& spec, int attempt) {
   std::vector<double> reads;
   const auto sample_bandwidth = bandwidth_sampler(bench, spec, reads, bytes);
   std::int64_t rounds = 0;
-  const PairedSamples samples = harness::sample_pairs({ours.work(), theirs.work(), again.work(),
-                                                       [&] {
-                                                         bench.stop_if_cancelled();
-                                                         sample_bandwidth();
-                                                         progress.at(++rounds, rule.max_pairs());
-                                                       }},
-                                                      rule, bench.seed(attempt), bench.min_sample_ns());
+  PairedSamples samples = harness::sample_pairs({ours.work(), theirs.work(), again.work(),
+                                                 [&] {
+                                                   bench.stop_if_cancelled();
+                                                   sample_bandwidth();
+                                                   progress.at(++rounds, rule.max_pairs());
+                                                 }},
+                                                rule, bench.seed(attempt), bench.min_sample_ns());
+  const double clock_ratio = widen_by_clocks(samples, ours, theirs, 1 - rule.margin());
 
   Result result;
+  harness::add(result, "clock_ratio", clock_ratio);
   result.details["label"] = label(spec);
   result.details["model_sha256"] = bench.model_sha256(spec);
   add_samples_of(result, spec, samples);

@@ -244,7 +244,7 @@ Result PerfSuite::run(const Case& item) {
   if (verdict == Verdict::regressed && (again == Verdict::passed || again == Verdict::warned)) {
     second.verdict = Verdict::untrusted;
     second.reason = "the first measurement regressed, the second passed";
-  } else if (verdict == Verdict::regressed && again == Verdict::untrusted) {
+  } else if (verdict == Verdict::regressed && (again == Verdict::untrusted || again == Verdict::skipped)) {
     second.verdict = Verdict::regressed;
     second.reason = "the first measurement regressed, and the second did not clear it";
   }

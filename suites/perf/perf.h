@@ -11,28 +11,31 @@
 //                                        implied_bytes_per_second, bandwidth_fraction = f (_low, _high: its interval);
 //                                        prefill has no f: pairs gate it, and a baseline of the same machine
 //     each of the two                    outputs_equal, logits_finite, clock_agreement, relative_spread,
-//                                        foreign_load_share, steal_share
+//                                        foreign_load_share, steal_share; first_choice_share where the case gave the
+//                                        run's receipt its evidence
 //     details                            label (pp128, tg32 @ d512), tokens_hash, logits_hash, model_sha256, backend,
 //                                        numerics, kernels {id: count}, probe_threads, probe_working_set_bytes
 //   perf/against/RIVAL/{prefill,decode}/MODEL/DEVICE/tN/{pLEN,dDEPTH}
 //                                        speed_ratio (samples: one per pair; above 1 = we are faster), _low, _high,
 //                                        noise_floor (samples: the reference against itself), pairs,
 //                                        {candidate,reference,reference_again}_{prefill,decode}_tokens_per_second,
-//                                        candidate_bandwidth_fraction, outputs_equal, clock_agreement
+//                                        candidate_bandwidth_fraction, outputs_equal, clock_agreement, clock_ratio (our
+//                                        share of unreported time beside the rival's; _low and _high reach to it)
 //     details                            seed, orders, decision, overall_error, interval_coverage, candidate, reference
 //                                        (what each says of itself), same_tokens, comparisons (harness/core/exhibits.h)
-//   perf/baseline                        gated_cases, other_models; other cases then hold answer_equals_baseline,
+//   perf/baseline                        gated_cases, ungated_cases (details.ungated names them), other_models; other
+//   cases then hold answer_equals_baseline,
 //                                        baseline_ratio (_low, _high: f over the baseline's, both with the
 //                                        baseline's bytes per token) and comparisons of kind "baseline"
 //
 // Warned: others used more than 5 % of the processors while our engine was measured alone.
-// A suspect, regressed or untrusted at first, is measured once more with a fresh seed: the result is that of the second
-// measurement, details.first_measurement holds the first, and two that disagree about a regression are untrusted.
+// A regression is measured once more with a fresh seed, and withdrawn (untrusted) only where that passes; so is what is
+// untrusted where neither pairs nor a baseline state an error. details.first_measurement holds the first.
 //
 // Case params: kind, model, threads, label, n_ubatch, n_prompt, n_gen, n_depth, rival, address.
 //
 // Report.notes: table, device, machine_class, seed, sample_seconds, margin, looks, overall_error, criteria_source,
-// models {name: path, sha256, file_bytes, n_params, output_type, ...}, baseline.
+// models {name: path, sha256, file_bytes, n_params, output_type, ...}, baseline, receipt.
 #pragma once
 
 #include <memory>

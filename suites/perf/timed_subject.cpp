@@ -55,11 +55,16 @@ WorkSample TimedSubject::sample(std::int64_t min_ns) {
       sample.parts_ns.push_back(timing.prefill_ns);
     }
   }
+  sampled_ns_ += sample.ns;
   return sample;
 }
 
 double TimedSubject::clock_agreement() const noexcept {
   return wall_ns_ > 0 ? static_cast<double>(reported_ns_) / static_cast<double>(wall_ns_) : 0;
+}
+
+double TimedSubject::sampled_share() const noexcept {
+  return wall_ns_ > 0 ? static_cast<double>(sampled_ns_) / static_cast<double>(wall_ns_) : 0;
 }
 
 }  // namespace bh::suites::perf

@@ -39,6 +39,8 @@ class TimedSubject {
   bool outputs_equal() const noexcept { return outputs_equal_; }
   /// Reported time / time on our clock, over all samples.
   double clock_agreement() const noexcept;
+  /// The same of what samples hold alone: the prefill, or the steps.
+  double sampled_share() const noexcept;
 
  private:
   harness::Timing ask();
@@ -49,6 +51,7 @@ class TimedSubject {
   std::vector<engine::TokenId> ids_;
   bool outputs_equal_ = true;
   std::int64_t reported_ns_ = 0;
+  std::int64_t sampled_ns_ = 0;
   std::int64_t wall_ns_ = 0;
 };
 

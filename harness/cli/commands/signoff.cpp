@@ -326,6 +326,7 @@ int run(CommandContext& context) { return SignoffRun(context).run(); }
 }  // namespace
 
 const CommandRow kSignoffCommand{
-    "signoff", "Decides whether it may ship: every suite, documents and receipts, one verdict", "", kRows, run};
+    "signoff", "Decides whether it may ship: acceptance, parity, crossval, perf, documents and receipts, one verdict",
+    "", kRows, run};
 
 }  // namespace bh::harness
