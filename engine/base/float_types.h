@@ -25,6 +25,9 @@ inline float half_to_float(std::uint16_t bits) noexcept {
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(subnormal));
 }
 
+/// Without the sign: of numbers, the larger one has the larger bits.
+inline std::uint16_t half_magnitude(std::uint16_t bits) noexcept { return static_cast<std::uint16_t>(bits & 0x7fffu); }
+
 /// The largest distance between these (finite) bits and a value that rounds to them.
 inline float half_rounding(std::uint16_t bits) noexcept {
   const std::uint32_t exponent = bits >> 10 & 0x1fu;

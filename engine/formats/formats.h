@@ -31,9 +31,10 @@ struct WeightFormat {
   /// Empty if every stored value is sound, else what is wrong and where ("illegal 2-bit code 3 at row 5, column 17").
   std::string (*check)(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols);
   /// How far each value of row `row` may lie from the one that was encoded, into dst[cols]: what rounding in blocks
-  /// implies for ours and for ggml's encoder. nullptr where values are not stored in blocks of one scale.
+  /// implies for ours and for ggml's encoder. `reach[cols]` bounds the magnitudes that were encoded: scales larger than
+  /// such values give are not believed. nullptr where values are not stored in blocks of one scale.
   void (*rounding_row)(std::span<const std::byte> bytes, std::int64_t rows, std::int64_t cols, std::int64_t row,
-                       std::span<float> dst) = nullptr;
+                       std::span<const float> reach, std::span<float> dst) = nullptr;
 };
 
 /// All formats, in the order of their type ids.

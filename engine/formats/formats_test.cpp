@@ -1,5 +1,6 @@
 #include "engine/formats/formats.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -35,6 +36,54 @@ std::vector<float> decoded(const WeightFormat& format, const std::vector<std::by
     format.decode_row(bytes, rows, cols, r,
                       std::span(values).subspan(static_cast<std::size_t>(r * cols), static_cast<std::size_t>(cols)));
   return values;
+}
+
+/// The levels' scale for 16 values as ggml's make_qx_quants(16, 32, x, L, 1, nullptr) finds it.
+float ggml_scale(std::span<const float> x) {
+  float max = 0;
+  for (const float value : x)
+    if (std::fabs(value) > std::fabs(max)) max = value;
+  if (std::fabs(max) < 1e-15f) return 0;
+  float scale = 0, best = 0;
+  for (const int is : {0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+    const float inverse = -(32.0f + 0.1f * static_cast<float>(is)) / max;
+    float sum_xl = 0, sum_ll = 0;
+    for (const float value : x) {
+      const float level = std::clamp(std::nearbyint(inverse * value), -32.0f, 31.0f);
+      sum_xl += value * value * value * level;
+      sum_ll += value * value * level * level;
+    }
+    if (sum_ll > 0 && (is == 0 || sum_xl * sum_xl > best * sum_ll)) {
+      scale = sum_xl / sum_ll;
+      best = scale * sum_xl;
+    }
+  }
+  return scale;
+}
+
+/// A block as ggml's quantize_row_q6_K_ref makes it.
+std::vector<std::byte> ggml_q6_k(std::span<const float> x) {
+  std::vector<std::byte> bytes(210);
+  float scales[16], max_scale = 0;
+  for (std::size_t g = 0; g < 16; ++g) {
+    scales[g] = ggml_scale(x.subspan(16 * g, 16));
+    if (std::fabs(scales[g]) > std::fabs(max_scale)) max_scale = scales[g];
+  }
+  if (std::fabs(max_scale) < 1e-15f) return bytes;
+  const float inverse = -128.0f / max_scale;
+  const std::uint16_t d = bh::float_to_half(1.0f / inverse);
+  std::memcpy(bytes.data() + 208, &d, sizeof d);
+  for (std::size_t e = 0; e < 256; ++e) {
+    const float scale = std::min(127.0f, std::nearbyint(inverse * scales[e / 16]));
+    bytes[192 + e / 16] = static_cast<std::byte>(static_cast<std::int8_t>(scale));
+    const float step = bh::half_to_float(d) * scale;
+    const float level = step == 0 ? 0.0f : std::clamp(std::nearbyint(x[e] / step), -32.0f, 31.0f);
+    const auto q = static_cast<unsigned>(static_cast<int>(level) + 32);
+    const std::size_t half = e / 128, quarter = e % 128 / 32, lane = e % 32;
+    bytes[64 * half + 32 * (quarter % 2) + lane] |= static_cast<std::byte>((q & 15) << (quarter < 2 ? 0 : 4));
+    bytes[128 + 32 * half + lane] |= static_cast<std::byte>((q >> 4) << (2 * quarter));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -192,10 +241,12 @@ TEST_CASE("no value lies farther from what was encoded than its block's rounding
       values[17] = -values[16];
       const auto bytes = encoded(format, values, 8, 512);
       const auto back = decoded(format, bytes, 8, 512);
-      std::vector<float> rounding(512);
+      std::vector<float> rounding(512), reach = values;
+      for (float& value : reach) value = std::fabs(value);
       double sum = 0, bound = 0;
       for (std::int64_t row = 0; row < 8; ++row) {
-        format.rounding_row(bytes, 8, 512, row, rounding);
+        format.rounding_row(bytes, 8, 512, row, std::span(reach).subspan(static_cast<std::size_t>(row) * 512, 512),
+                            rounding);
         for (std::size_t i = 0; i < 512; ++i) {
           const std::size_t at = static_cast<std::size_t>(row) * 512 + i;
           REQUIRE(std::fabs(values[at] - back[at]) <= rounding[i]);
@@ -209,6 +260,49 @@ TEST_CASE("no value lies farther from what was encoded than its block's rounding
   }
   for (const WeightFormat& format : weight_formats())
     CHECK((format.rounding_row != nullptr) == (format.block_cols > 1));
+}
+
+TEST_CASE("no value lies farther from what ggml encoded than its block's rounding says") {
+  std::mt19937 random(11);
+  const WeightFormat& format = weight_format(TensorType::q6_k);
+  for (int trial = 0; trial < 300; ++trial) {
+    std::vector<float> values(256), rounding(256), reach(256);
+    for (std::size_t group = 0; group < 16; ++group) {
+      const float size = std::ldexp(0.1f, -static_cast<int>(random() % 12));
+      std::normal_distribution<float> spread(0.0f, size);
+      const bool even = random() % 2 == 0;
+      for (std::size_t i = 16 * group; i < 16 * (group + 1); ++i)
+        values[i] = even ? size * (static_cast<float>(random()) * 0x1p-31f - 1.0f) : spread(random);
+      if (random() % 3 == 0) values[16 * group] = -values[16 * group + 1];
+    }
+    const auto bytes = ggml_q6_k(values);
+    const auto back = decoded(format, bytes, 1, 256);
+    for (std::size_t i = 0; i < 256; ++i) reach[i] = std::fabs(values[i]);
+    format.rounding_row(bytes, 1, 256, 0, reach, rounding);
+    for (std::size_t i = 0; i < 256; ++i) {
+      if (std::fabs(values[i] - back[i]) <= rounding[i]) continue;
+      CAPTURE(trial, i, values[i], back[i], rounding[i]);
+      FAIL("farther off");
+    }
+  }
+}
+
+TEST_CASE("a block's scale is believed only as far as the values can have given it") {
+  for (const auto type : {TensorType::q8_0, TensorType::q6_k}) {
+    const WeightFormat& format = weight_format(type);
+    CAPTURE(format.name);
+    const auto values = random_values(256, 0.5f);
+    std::vector<float> reach = values, honest(256), rounding(256);
+    for (float& value : reach) value = std::fabs(value);
+    auto bytes = encoded(format, values, 1, 256);
+    format.rounding_row(bytes, 1, 256, 0, reach, honest);
+    const std::size_t block = bytes.size() / static_cast<std::size_t>(256 / format.block_cols);
+    const std::uint16_t huge = 0x7bff;  // 65504
+    for (std::size_t at = type == TensorType::q8_0 ? 0 : block - 2; at < bytes.size(); at += block)
+      std::memcpy(bytes.data() + at, &huge, sizeof huge);
+    format.rounding_row(bytes, 1, 256, 0, reach, rounding);
+    for (std::size_t i = 0; i < 256; ++i) REQUIRE(rounding[i] <= 1.2f * honest[i]);
+  }
 }
 
 TEST_CASE("check finds values that are not finite in every format that can hold them") {

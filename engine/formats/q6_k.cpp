@@ -48,6 +48,8 @@ Place place_in_block(std::size_t e) {
 struct Level {
   int level;
   float step;
+  int scale;        ///< of the group
+  std::uint16_t d;  ///< of the block
 };
 
 template <class Take>
@@ -60,27 +62,40 @@ void for_each_value(std::span<const std::byte> bytes, std::int64_t cols, std::in
       const Place at = place_in_block(e);
       const int q = ((block.ql[at.low] >> at.low_shift) & 15) | (((block.qh[at.high] >> at.high_shift) & 3) << 4);
       const float dl = d * static_cast<float>(block.scales[e / kGroup]);  // this product first, as the reference does
-      take(static_cast<std::size_t>(b * kCols) + e, Level{q - 32, dl}, block.d);
+      take(static_cast<std::size_t>(b * kCols) + e, Level{q - 32, dl, block.scales[e / kGroup], block.d});
     }
   }
 }
 
 void decode_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
                 std::span<float> dst) {
-  for_each_value(bytes, cols, row, [&](std::size_t i, const Level& value, std::uint16_t) {
-    dst[i] = value.step * static_cast<float>(value.level);
-  });
+  for_each_value(bytes, cols, row,
+                 [&](std::size_t i, const Level& value) { dst[i] = value.step * static_cast<float>(value.level); });
 }
 
-/// Half a step inside the range. At its ends values are clipped: one step where the far side has 31 levels and not 32,
-/// 0.9 where ggml's search took so much smaller a scale, and what rounding the group's scale to a whole number (by at
-/// most 1, where it is cut to 127) and the block's to f16 takes from the largest value, at 32 levels.
+float largest_of(std::span<const float> values) { return *std::max_element(values.begin(), values.end()); }
+
+/// Half a step inside the range. At its ends values are clipped, and lie farther out than what is stored, up to the
+/// group's reach: by one step where the far side has 31 levels and not 32, 1.5 where ggml's search took so much smaller
+/// a scale, and by what rounding the group's scale to a whole number (half of one, or 1 where it is cut to 127) and the
+/// block's to f16 takes from the largest value, at up to 34 levels.
+/// A scale is believed up to what the search can take, 1/30 of the group's reach, and so much rounded.
 void rounding_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
-                  std::span<float> dst) {
-  for_each_value(bytes, cols, row, [&](std::size_t i, const Level& value, std::uint16_t d) {
-    const float step = std::fabs(value.step);
-    const bool clipped = step == 0 || value.level <= -32 || value.level >= 31;
-    dst[i] = clipped ? 2 * step + 36 * std::fabs(half_to_float(d)) + 36 * 128 * half_rounding(d) : step * 0.50001f;
+                  std::span<const float> reach, std::span<float> dst) {
+  constexpr float kFewestLevels = 30, kMostLevels = 34, kScales = 128;
+  float block = 0, group = 0;  // their reach
+  for_each_value(bytes, cols, row, [&](std::size_t i, const Level& value) {
+    if (i % kCols == 0) block = largest_of(reach.subspan(i, kCols));
+    if (i % kGroup == 0) group = largest_of(reach.subspan(i, kGroup));
+    const std::uint16_t bits = std::min(half_magnitude(value.d), float_to_half(block / (kFewestLevels * kScales)));
+    const float d = half_to_float(bits), d_rounding = kScales * half_rounding(bits);
+    const float step = std::min(std::fabs(value.step), group / kFewestLevels + 0.50001f * d + d_rounding);
+    dst[i] = step * 0.50001f;
+    if (step != 0 && value.level > -32 && value.level < 31) return;
+    const float cut = std::abs(value.scale) >= 127 ? 1.0f : 0.50001f;
+    const float clipped = 2.5f * step + kMostLevels * (cut * d + d_rounding);
+    const float beyond = group - std::fabs(value.step * static_cast<float>(value.level));
+    dst[i] = std::max(dst[i], std::min(clipped, beyond));
   });
 }
 

@@ -62,11 +62,13 @@ void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::sp
 
 /// Half a step; and the bytes were chosen for the scale before it was rounded to f16.
 void rounding_row(std::span<const std::byte> bytes, std::int64_t, std::int64_t cols, std::int64_t row,
-                  std::span<float> dst) {
+                  std::span<const float> reach, std::span<float> dst) {
   const std::int64_t blocks = cols / kCols;
   for (std::int64_t b = 0; b < blocks; ++b) {
-    const std::uint16_t d = block_at(bytes, row * blocks + b).d;
-    std::fill_n(dst.begin() + b * kCols, kCols, std::fabs(half_to_float(d)) / 2 + 127.5f * half_rounding(d));
+    const auto values = reach.subspan(static_cast<std::size_t>(b * kCols), kCols);
+    const std::uint16_t largest = float_to_half(*std::max_element(values.begin(), values.end()) / 127.0f);
+    const std::uint16_t d = std::min(half_magnitude(block_at(bytes, row * blocks + b).d), largest);
+    std::fill_n(dst.begin() + b * kCols, kCols, half_to_float(d) / 2 + 127.5f * half_rounding(d));
   }
 }
 

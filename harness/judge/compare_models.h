@@ -36,7 +36,8 @@ struct WeightDifference {
 /// Ternary codes; a matrix of floats counts as ternary where its values are 0 and +-s.
 WeightDifference compare_codes(const MatrixOf& left, const MatrixOf& right);
 /// Float matrices: equal where one side's value, rounded to the other side's type, is the other side's value.
-/// Where one is quantized in blocks: equal within what its rounding, and the other side's, imply.
+/// Where one is quantized in blocks: equal within what its rounding, and the other side's, imply, with block scales
+/// that the other side's values can have given.
 WeightDifference compare_floats(const MatrixOf& left, const MatrixOf& right);
 /// Norms: equal floats.
 WeightDifference compare_values(std::span<const float> left, std::span<const float> right);

@@ -1,6 +1,8 @@
 // The weights' part of compare_models.h.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "engine/base/error.h"
 #include "engine/model/hf_config.h"
@@ -37,18 +39,43 @@ void note(WeightDifference& result, std::int64_t row, std::int64_t col, double l
   }
 }
 
-/// Adds how far each value of a row may lie from what was stored: by the rounding of its block, or of itself.
-void add_rounding(const MatrixOf& of, std::int64_t row, std::span<const float> values, std::span<double> sum) {
-  const engine::WeightFormat& format = *of.matrix.format;
-  if (format.rounding_row != nullptr) {
-    std::vector<float> rounding(values.size());
-    format.rounding_row(of.matrix.bytes, of.matrix.rows, of.matrix.cols,
-                        engine::stored_row(of.config, of.matrix.name, row), rounding);
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += rounding[i] * std::abs(double{of.matrix.post_scale});
-  } else if (is_float(format.type)) {
-    for (std::size_t i = 0; i < sum.size(); ++i)
-      sum[i] += std::ldexp(std::abs(double{values[i]}), -precision(format.type));
+/// A row of one side, decoded.
+struct Row {
+  const MatrixOf& of;
+  std::int64_t row;
+  std::span<const float> values;
+};
+
+/// How far each value of a row may lie from what was stored: by the rounding of its block, or of itself. What was
+/// stored was at most `reach` in magnitude: a block's scale is not taken on trust.
+std::vector<float> rounding_of(const Row& row, std::vector<float> reach) {
+  const engine::Matrix& matrix = row.of.matrix;
+  const float post_scale = std::abs(matrix.post_scale);
+  std::vector<float> rounding(row.values.size());
+  if (matrix.format->rounding_row != nullptr) {
+    for (float& value : reach) value /= post_scale;
+    matrix.format->rounding_row(matrix.bytes, matrix.rows, matrix.cols,
+                                engine::stored_row(row.of.config, matrix.name, row.row), reach, rounding);
+    for (float& value : rounding) value *= post_scale;
+  } else if (is_float(matrix.format->type)) {
+    std::transform(row.values.begin(), row.values.end(), rounding.begin(),
+                   [&](float value) { return std::ldexp(std::abs(value), -precision(matrix.format->type)); });
   }
+  return rounding;
+}
+
+/// How far a value of one row may lie from that of the other where both were made from the same one.
+std::vector<float> allowed_distance(const Row& left, const Row& right) {
+  const auto reach = [](const Row& row) {
+    std::vector<float> result =
+        rounding_of(row, std::vector(row.values.size(), std::numeric_limits<float>::infinity()));
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] += std::abs(row.values[i]);
+    return result;
+  };
+  std::vector<float> sum = rounding_of(left, reach(right));
+  const std::vector<float> more = rounding_of(right, reach(left));
+  std::transform(sum.begin(), sum.end(), more.begin(), sum.begin(), std::plus<>());
+  return sum;
 }
 
 WeightDifference check_shapes(const MatrixOf& left, const MatrixOf& right) {
@@ -102,15 +129,11 @@ WeightDifference compare_floats(const MatrixOf& left, const MatrixOf& right) {
   const bool floats = is_float(a) && is_float(b);
   const bool blocks = left.matrix.format->rounding_row != nullptr || right.matrix.format->rounding_row != nullptr;
   std::vector<float> x(static_cast<std::size_t>(left.matrix.cols)), y(x.size());
-  std::vector<double> rounding(x.size());
+  std::vector<float> rounding(x.size());
   for (std::int64_t row = 0; row < left.matrix.rows; ++row) {
     engine::float_values(left.config, left.matrix, row, x);
     engine::float_values(right.config, right.matrix, row, y);
-    if (blocks) {
-      std::fill(rounding.begin(), rounding.end(), 0.0);
-      add_rounding(left, row, x, rounding);
-      add_rounding(right, row, y, rounding);
-    }
+    if (blocks) rounding = allowed_distance({left, row, x}, {right, row, y});
     for (std::size_t i = 0; i < x.size(); ++i) {
       const bool same = x[i] == y[i] ||
                         (floats && (engine::round_to(b, x[i]) == y[i] || engine::round_to(a, y[i]) == x[i])) ||

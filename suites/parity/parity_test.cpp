@@ -2,7 +2,10 @@
 #include "suites/parity/parity.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 
 #include "engine/base/error.h"
@@ -184,6 +187,47 @@ TEST_CASE("Quantized embeddings are judged by what their rounding implies") {
     const Report changed = run(twins, "parity/exact");
     CHECK(not_passed(changed) == Ids{id});
     CHECK_THAT(result_of(changed, id).reason, Catch::Contains("token_embd") && Catch::Contains("1 of "));
+  }
+}
+
+TEST_CASE("A block scale that the other side's values cannot have given does not excuse its block") {
+  const TwinModels twins;
+  const auto model = engine::load_model(twins.folder());
+  const auto put_scale = [](std::span<std::byte> data, std::size_t at, float scale) {
+    const std::uint16_t bits = float_to_half(scale);
+    std::memcpy(data.data() + at, &bits, sizeof bits);
+  };
+  const auto block_of = [](std::size_t bytes, std::span<std::byte> data, std::size_t index) {
+    return data.subspan(bytes * index, bytes);
+  };
+  const auto found = [&](engine::TensorType type, const std::function<void(std::span<std::byte>)>& damage) {
+    engine::write_gguf(*model, {.embeddings = type}, twins.gguf());
+    twins.change_gguf("token_embd.weight", damage);
+    return not_passed(run(twins, "parity/exact")) == Ids{"parity/exact/embeddings/token_embd/packed"};
+  };
+  CHECK(found(engine::TensorType::q8_0, [&](auto data) {  // a writer that forgets to divide by 127
+    for (std::size_t b = 0; b < data.size() / 34; ++b) {
+      const auto block = block_of(34, data, b);
+      std::uint16_t d = 0;
+      std::memcpy(&d, block.data(), sizeof d);
+      put_scale(block, 0, 127 * half_to_float(d));
+      for (std::byte& level : block.subspan(2))
+        level = static_cast<std::byte>(std::lround(std::to_integer<std::int8_t>(level) / 127.0));
+    }
+  }));
+  CHECK(found(engine::TensorType::q8_0, [&](auto data) {
+    const auto block = block_of(34, data, 7);
+    std::fill(block.begin(), block.end(), std::byte{0});
+    put_scale(block, 0, 65504);
+  }));
+  for (const std::byte group_scale : {std::byte{127}, std::byte{0}}) {
+    CHECK(found(engine::TensorType::q6_k, [&](auto data) {
+      const auto block = block_of(210, data, 1);
+      std::fill_n(block.begin(), 128, std::byte{0});          // ql
+      std::fill_n(block.begin() + 128, 64, std::byte{0xaa});  // qh: levels 32 - 32
+      std::fill_n(block.begin() + 192, 16, group_scale);
+      put_scale(block, 208, 65504);
+    }));
   }
 }
 
