@@ -1,16 +1,16 @@
 #include "engine/model/hf_tensors.h"
 
 #include "engine/base/error.h"
-#include "engine/base/json.h"
+#include "engine/model/hf_files.h"
 
 namespace bh::engine {
 
 HfTensors::HfTensors(const std::filesystem::path& folder) : folder_(folder) {
   std::error_code ignored;
-  if (std::filesystem::exists(folder / "model.safetensors", ignored)) {
-    const SafeTensorsFile file = open("model.safetensors");
+  if (std::filesystem::exists(folder / kHfWeights, ignored)) {
+    const SafeTensorsFile file = open(kHfWeights);
     for (const SafeTensor& tensor : file.tensors()) tensors_.emplace(tensor.name, &tensor);
-  } else if (std::filesystem::exists(folder / "model.safetensors.index.json", ignored)) {
+  } else if (std::filesystem::exists(folder / kHfIndex, ignored)) {
     add_shards();
   } else {
     fail(ErrorKind::setup,
@@ -31,22 +31,14 @@ SafeTensorsFile HfTensors::open(const std::string& name) {
 }
 
 void HfTensors::add_shards() {
-  const auto index_path = folder_ / "model.safetensors.index.json";
-  const std::string where = index_path.string();
-  const json::value index = read_json_file(where);
-  const json::value* map = index.is_object() ? bh::find(index.get_object(), "weight_map") : nullptr;
-  if (map == nullptr || !map->is_object()) fail(ErrorKind::setup, "{}: no object \"weight_map\"", where);
   std::map<std::string, SafeTensorsFile> shards;
-  for (const auto& member : map->get_object()) {
-    const std::string tensor(member.key());
-    const std::string file = member.value().is_string() ? std::string(member.value().get_string()) : "";
-    if (file.empty() || std::filesystem::path(file).filename() != file || file == "..")
-      fail(ErrorKind::setup, "{}: the tensor \"{}\" has no file beside the index", where, tensor);
+  for (const auto& [tensor, file] : read_hf_index(folder_)) {
     auto shard = shards.find(file);
     if (shard == shards.end()) shard = shards.emplace(file, open(file)).first;
     const SafeTensor* found = shard->second.find(tensor);
     if (found == nullptr)
-      fail(ErrorKind::setup, "{}: the tensor \"{}\" is not in {}, where the index says it is", where, tensor, file);
+      fail(ErrorKind::setup, "{}: the tensor \"{}\" is not in {}, where the index says it is",
+           (folder_ / kHfIndex).string(), tensor, file);
     tensors_.emplace(tensor, found);
   }
 }

@@ -1,4 +1,5 @@
 // Loading Hugging Face folders: the shipped ones, and small ones made to be wrong in one way each.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -311,10 +312,19 @@ TEST_CASE("shards are found through their index, and only beside it") {
   const auto whole = made.load();
   REQUIRE(same_matrix(model->layers[0].down, whole->layers[0].down));
   REQUIRE(model->source.files.size() == 2 + 1 + 4);
+  // What stands beside the shards is no part of the model, and what the index names is, whatever it is called.
+  std::ofstream(folder / "adapter.safetensors") << "not read";
+  std::filesystem::rename(folder / "b.safetensors", folder / "weights.st");
+  for (auto& entry : map)
+    if (entry.value() == "b.safetensors") entry.value() = "weights.st";
+  const auto files = load_with({{"weight_map", map}})->source.files;
+  REQUIRE(files.size() == 2 + 1 + 4);
+  REQUIRE(std::count(files.begin(), files.end(), folder / "weights.st") == 1);
+  REQUIRE(std::count(files.begin(), files.end(), folder / "adapter.safetensors") == 0);
 
   const std::string name = made.tensors.begin()->first;
-  map[name] = "b.safetensors";
-  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("is not in b.safetensors"));
+  map[name] = "weights.st";
+  REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("is not in weights.st"));
   for (const char* bad : {"../a.safetensors", "/etc/passwd", "..", ""}) {
     map[name] = bad;
     REQUIRE_THROWS_WITH(load_with({{"weight_map", map}}), Catch::Contains("no file beside the index"));
