@@ -10,16 +10,23 @@ namespace bh::harness {
 
 namespace fs = std::filesystem;
 
-void Leftovers::add(const fs::path& folder) {
+namespace {
+
+[[noreturn]] void fail_interrupted() { fail(ErrorKind::setup, "interrupted before it was done; nothing was changed"); }
+
+}  // namespace
+
+bool Leftovers::add(const fs::path& folder) {
   const std::lock_guard lock(mutex_);
+  if (closed_) return false;
   folders_.insert(folder);
+  return true;
 }
 
-bool Leftovers::finish(const fs::path& folder, const std::function<void()>& last) {
+bool Leftovers::finish(const std::function<void()>& last) {
   const std::lock_guard lock(mutex_);
   if (closed_) return false;
   last();
-  folders_.erase(folder);
   return true;
 }
 
@@ -46,7 +53,7 @@ Staging::Staging(const fs::path& target, Leftovers* leftovers) : leftovers_(left
   fs::path parent = target.parent_path();
   if (parent.empty()) parent = ".";
   folder_ = parent / fmt::format(".{}.making-{}", target.filename().string(), ::getpid());
-  if (leftovers_ != nullptr) leftovers_->add(folder_);
+  if (leftovers_ != nullptr && !leftovers_->add(folder_)) fail_interrupted();
   std::error_code error;
   if (fs::create_directory(folder_, error)) return;
   if (leftovers_ != nullptr) leftovers_->forget(folder_);
@@ -62,7 +69,7 @@ Staging::~Staging() {
 
 void Staging::finish(const std::function<void()>& last) {
   if (leftovers_ == nullptr) return last();
-  if (!leftovers_->finish(folder_, last)) fail(ErrorKind::setup, "interrupted before it was done; nothing was changed");
+  if (!leftovers_->finish(last)) fail_interrupted();
 }
 
 }  // namespace bh::harness

@@ -12,10 +12,11 @@ namespace bh::harness {
 /// Folders to remove where a process has to end before those who made them are done. Used from two threads.
 class Leftovers {
  public:
-  void add(const std::filesystem::path& folder);
-  /// Runs `last`, the part of the work that must not be cut off, and forgets the folder. False, without running it,
-  /// where remove_all() came first.
-  bool finish(const std::filesystem::path& folder, const std::function<void()>& last);
+  /// False, without noting it, where remove_all() came first.
+  bool add(const std::filesystem::path& folder);
+  /// Runs `last`, the part of the work that must not be cut off. False, without running it, where remove_all() came
+  /// first.
+  bool finish(const std::function<void()>& last);
   void forget(const std::filesystem::path& folder) noexcept;
   /// For a process about to end. Waits for a `last` that is running; none starts afterwards.
   void remove_all() noexcept;
@@ -28,7 +29,8 @@ class Leftovers {
 
 class Staging {
  public:
-  /// A hidden folder beside `target`. `leftovers` may be nullptr; it outlives this. Throws Error(setup).
+  /// A hidden folder beside `target`. `leftovers` may be nullptr; it outlives this. Throws Error(setup), also where the
+  /// process is about to end.
   Staging(const std::filesystem::path& target, Leftovers* leftovers);
   ~Staging();
   Staging(const Staging&) = delete;

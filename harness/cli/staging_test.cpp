@@ -1,6 +1,7 @@
 #include "harness/cli/staging.h"
 
 #include <fstream>
+#include <iterator>
 
 #include "engine/base/error.h"
 #include "tests/support/catch.h"
@@ -36,6 +37,9 @@ TEST_CASE("what has taken its place is no leftover") {
   Staging staging(home / "model.gguf", &leftovers);
   std::ofstream(staging.folder() / "model.gguf") << "whole";
   staging.finish([&] { fs::rename(staging.folder() / "model.gguf", home / "model.gguf"); });
-  leftovers.remove_all();
+  leftovers.remove_all();  // a signal between the last step and the end of `staging`
   CHECK(fs::exists(home / "model.gguf"));
+  CHECK(std::distance(fs::directory_iterator(home.path()), fs::directory_iterator()) == 1);
+  CHECK_THROWS_WITH(Staging(home / "other.gguf", &leftovers), Catch::Contains("interrupted"));
+  CHECK(std::distance(fs::directory_iterator(home.path()), fs::directory_iterator()) == 1);
 }
