@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "engine/base/error.h"
@@ -10,6 +11,7 @@
 #include "engine/model/hf_names.h"
 #include "engine/model/hf_tensors.h"
 #include "engine/model/ternary_values.h"
+#include "harness/cli/conversion_target.h"
 #include "harness/core/text.h"
 #include "harness/io/sha256.h"
 #include "harness/judge/compare_models.h"
@@ -66,42 +68,6 @@ std::string hash_of(const Model& model, const Matrix& matrix) {
   return hash.hex();
 }
 
-constexpr const char* kIndex = "model.safetensors.index.json";
-
-/// Weights that an earlier model in the folder was read from beside model.safetensors: the files that its index names,
-/// or that are called as shards are.
-std::set<std::string> stale_weights(const fs::path& folder) {
-  std::set<std::string> names;
-  try {
-    const json::value index = read_json_file((folder / kIndex).string());
-    names.insert(kIndex);
-    for (const auto& member : index.at("weight_map").as_object()) names.emplace(member.value().as_string());
-  } catch (const std::exception&) {
-    // There is none, or it is broken: names alone tell then.
-  }
-  std::set<std::string> stale;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    const bool shard =
-        name.rfind("model-", 0) == 0 && name.find("-of-") != std::string::npos && ends_with(name, ".safetensors");
-    if (name != "model.safetensors" && (shard || name == kIndex || names.count(name) > 0)) stale.insert(name);
-  }
-  return stale;
-}
-
-/// By renaming, which needs no space; the report last. Weights that would stand beside the new ones go, nothing else.
-void put_in_place(const fs::path& made, const fs::path& made_report, const fs::path& target) {
-  if (fs::is_directory(made)) {
-    fs::create_directory(target);
-    const auto stale = stale_weights(target);
-    for (const auto& entry : fs::directory_iterator(made)) fs::rename(entry.path(), target / entry.path().filename());
-    for (const std::string& name : stale) fs::remove(target / name);
-  } else {
-    fs::rename(made, target);
-  }
-  fs::rename(made_report, conversion_report_path(target));
-}
-
 class Conversion {
  public:
   explicit Conversion(const ConversionRequest& request) : request_(request) {}
@@ -109,8 +75,6 @@ class Conversion {
   json::object run();
 
  private:
-  void check_target() const;
-  void check_template() const;
   void step() const;
   void compare(const fs::path& written);
   void add_row(const std::string& name, const StoredTensor& stored);
@@ -123,6 +87,7 @@ class Conversion {
     return request_.to_gguf ? tensor : engine::hf_tensor_name(tensor);
   }
   json::object place(const std::string& name);
+  Matrix written_master(const Matrix& loaded);
   template <class List>
   static auto find(const List& list, const std::string& name) {
     const auto found = std::find_if(list.begin(), list.end(), [&](const auto& item) { return name_of(item) == name; });
@@ -137,7 +102,8 @@ class Conversion {
   std::vector<const Matrix*> matrices_before_, matrices_after_;
   std::vector<Model::Norm> norms_before_, norms_after_;
   Inventory written_;
-  std::set<std::string> used_;  ///< tensors of the target that came from somewhere
+  std::optional<engine::HfTensors> master_;  ///< of a target folder whose master is not made of ternary values
+  std::set<std::string> used_;               ///< tensors of the target that came from somewhere
   json::array rows_;
   std::int64_t exact_ = 0, rounded_ = 0, dropped_ = 0;
 };
@@ -152,6 +118,18 @@ json::object Conversion::place(const std::string& name) {
           {"to_shape", json::array(found->second.shape.begin(), found->second.shape.end())}};
 }
 
+/// The floats of a folder's master, which loading has ternarised: it is they that have to have survived.
+Matrix Conversion::written_master(const Matrix& loaded) {
+  if (!master_) master_.emplace(after_->source.path);
+  const engine::SafeTensor* tensor = master_->find(engine::hf_tensor_name(loaded.name));
+  BH_ASSERT(tensor != nullptr);
+  Matrix master = loaded;
+  master.format = engine::float_format(tensor->dtype);
+  BH_ASSERT(master.format != nullptr);
+  master.bytes = tensor->bytes;
+  return master;
+}
+
 void append(json::object& row, json::object more) {
   for (auto& item : more) row[item.key()] = std::move(item.value());
 }
@@ -159,11 +137,11 @@ void append(json::object& row, json::object more) {
 void Conversion::add_matrix(json::object row, const std::string& tensor, const Matrix& before) {
   const auto* found = find(matrices_after_, tensor);
   if (found == nullptr) fail(ErrorKind::internal, "{} is not there any more", tensor);
-  const Matrix& after = **found;
-  const MatrixOf left{before_->config, before}, right{after_->config, after};
   const bool ternary = scales_before_.count(tensor) > 0 && scales_after_.count(tensor) > 0;
+  const Matrix after = !ternary && (*found)->format->ternary ? written_master(**found) : **found;
+  const MatrixOf left{before_->config, before}, right{after_->config, after};
   const WeightDifference difference = ternary ? compare_codes(left, right) : compare_floats(left, right);
-  if (!difference.mismatch.empty() || (ternary && difference.differing > 0))
+  if (!difference.equal())
     fail(ErrorKind::internal, "{} did not survive the conversion: {}", tensor, bh::harness::describe(difference));
   append(row, place(target_name(tensor)));
   row["kind"] = ternary ? "ternary" : "float";
@@ -279,36 +257,11 @@ void Conversion::compare(const fs::path& written) {
   check_nothing_else();
 }
 
-void Conversion::check_target() const {
-  std::error_code ignored;
-  const fs::path& target = request_.target;
-  const fs::path report = conversion_report_path(target);
-  const bool keeps_report = !request_.force && fs::exists(report, ignored);
-  const auto status = fs::status(target, ignored);
-  if (!fs::exists(status)) {
-    if (keeps_report) fail(ErrorKind::usage, "{} exists already; --force replaces it", report.string());
-    return;
-  }
-  if (fs::equivalent(request_.source, target, ignored))
-    fail(ErrorKind::usage, "source and target are both {}; name another target", target.string());
-  const bool fits = request_.to_gguf ? fs::is_regular_file(status) : fs::is_directory(status);
-  if (!fits)
-    fail(ErrorKind::usage, "{} exists and is no {}; name another target, or --to", target.string(),
-         request_.to_gguf ? "file" : "folder");
-  const bool empty = fs::is_directory(status) && fs::is_empty(target);
-  if (!request_.force && !empty) fail(ErrorKind::usage, "{} exists already; --force replaces it", target.string());
-}
-
-/// The one file of a model that we do not write, and would not replace.
-void Conversion::check_template() const {
-  const fs::path file = request_.target / "chat_template.jinja";
-  std::error_code ignored;
-  if (!request_.to_gguf && before_->tokenizer.vocabulary().chat_template.empty() && fs::exists(file, ignored))
-    fail(ErrorKind::usage, "the model has no chat template and would get that of {}: move that away", file.string());
-}
-
-json::array warnings_of(const Model& before, const Model& after) {
+json::array warnings_of(const Model& before, const Model& after, bool ternarised) {
   json::array all;
+  if (ternarised)
+    all.emplace_back(
+        "weights that are not ternary were written as a master: who loads it ternarises them, and gets other answers");
   for (const std::string& warning : before.source.warnings) all.emplace_back(warning);
   for (const FieldComparison& field : compare_vocabularies(before.tokenizer, after.tokenizer)) {
     if (!field.equal)
@@ -319,12 +272,11 @@ json::array warnings_of(const Model& before, const Model& after) {
 }
 
 json::object Conversion::run() {
-  check_target();
+  check_target(request_);
   before_ = engine::load_model(request_.source, {.pre_tokenizer = request_.pre, .check_values = true});
-  check_template();
+  step();
   Staging staging(request_.target, request_.leftovers);
   const fs::path made = staging.folder() / request_.target.filename(), made_report = staging.folder() / "report.json";
-  step();
   if (request_.to_gguf) {
     engine::write_gguf(*before_, request_.types, made);
   } else {
@@ -347,7 +299,7 @@ json::object Conversion::run() {
                                                                {"dropped", dropped_},
                                                                {"unmapped", 0}}},
                                       {"config", to_json(compare_configs(*before_, *after_))},
-                                      {"warnings", warnings_of(*before_, *after_)},
+                                      {"warnings", warnings_of(*before_, *after_, master_.has_value())},
                                       {"tensors", std::move(rows_)}};
   make_valid_utf8(document);
   write_json_file(made_report.string(), document);
@@ -364,12 +316,6 @@ json::object convert(const ConversionRequest& request) {
   } catch (const fs::filesystem_error& error) {
     fail(ErrorKind::setup, "cannot write {}: {}", request.target.string(), error.code().message());
   }
-}
-
-fs::path conversion_report_path(const fs::path& target) {
-  fs::path clean = target;
-  if (!clean.has_filename()) clean = clean.parent_path();  // "folder/"
-  return clean.string() + ".convert.json";
 }
 
 }  // namespace bh::harness

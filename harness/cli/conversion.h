@@ -27,10 +27,11 @@ struct ConversionRequest {
 };
 
 /// In a target folder, shards and index of an earlier model go, since they would stand beside the new weights; other
-/// files that are not written stay. Returns the report (bitharness.convert/1), which also stands at
-/// conversion_report_path(target). Whatever goes wrong, the target and its old report stay as they were. Throws
-/// Error(usage) where the target exists and force is not set or a type cannot hold the weights; Error(setup) on a
-/// source that is unsound or holds a tensor without a place.
+/// files that are not written stay, but for a chat_template.jinja, which is refused. Returns the report
+/// (bitharness.convert/1), which also stands at conversion_report_path(target). Whatever goes wrong before the last
+/// step, the target and its old report stay as they were; that step renames files one by one, and a file system that
+/// refuses one of these leaves those before it in place. Throws Error(usage) where the target exists and force is not
+/// set or a type cannot hold the weights; Error(setup) on a source that is unsound or holds a tensor without a place.
 json::object convert(const ConversionRequest& request);
 
 /// "model.gguf.convert.json"

@@ -189,11 +189,16 @@ TEST_CASE("a forced conversion leaves no weights of an earlier model beside its 
   const auto sharded = [&] {
     fs::create_directory(target);
     std::ofstream(target / "model.safetensors.index.json")
-        << R"({"weight_map": {"a": "odd.safetensors", "b": "model.safetensors", "c": "../model.gguf", "d": 3}})";
-    for (const char* name : {"model-00001-of-00002.safetensors", "odd.safetensors", "adapter.safetensors", "notes.txt"})
+        << R"({"weight_map": {"a": "odd.safetensors", "b": "model.safetensors", "c": "../model.gguf", "d": 3,
+               "e": "config.json", "f": "notes.txt", "g": "onnx.safetensors", "h": "../b.safetensors",
+               "i": "link.safetensors", "j": "last.safetensors"}})";
+    for (const char* name : {"model-00001-of-00002.safetensors", "odd.safetensors", "adapter.safetensors", "notes.txt",
+                             "last.safetensors", "../b.safetensors"})
       std::ofstream(target / name) << name;
+    fs::create_directory(target / "onnx.safetensors");
+    fs::create_symlink("../b.safetensors", target / "link.safetensors");
   };
-  const std::set<std::string> kept = {"adapter.safetensors", "notes.txt"};
+  const std::set<std::string> kept = {"adapter.safetensors", "notes.txt", "onnx.safetensors", "link.safetensors"};
   sharded();
   CHECK_THAT(refusal(request, ErrorKind::usage), Catch::Contains("--force"));
   request.force = true;
@@ -204,26 +209,68 @@ TEST_CASE("a forced conversion leaves no weights of an earlier model beside its 
   convert(to_hf(twins.gguf(), fresh));
   CHECK(names == names_in(fresh));
   CHECK(fs::exists(twins.gguf()));
+  CHECK(fs::exists(twins.home() / "b.safetensors"));
   check_equal(twins.gguf(), target);
   std::ofstream(target / "model.safetensors.index.json") << "broken";
   convert(request);
   CHECK_FALSE(fs::exists(target / "model.safetensors.index.json"));
 }
 
-TEST_CASE("a chat template that the target would lend to the new model is refused") {
-  const test::TempFolder home;
-  engine::Model model = *engine::make_synth_model(small("bitnet-b1.58"));
-  engine::Vocabulary vocabulary = model.tokenizer.vocabulary();
-  vocabulary.chat_template.clear();
-  model.tokenizer = engine::Tokenizer(vocabulary);
-  engine::write_gguf(model, {}, home / "a.gguf");
-  const auto target = home / "out";
-  fs::create_directory(target);
-  std::ofstream(target / "chat_template.jinja") << "{{ messages }}";
-  ConversionRequest request = to_hf(home / "a.gguf", target);
-  request.force = true;
-  CHECK_THAT(refusal(request, ErrorKind::usage), Catch::Contains("chat_template.jinja"));
-  CHECK(names_in(target) == std::set<std::string>{"chat_template.jinja"});
+TEST_CASE("a chat template that would stay beside the new model is refused, whether that has its own or not") {
+  for (const bool own : {false, true}) {
+    const test::TempFolder home;
+    engine::Model model = *engine::make_synth_model(small("bitnet-b1.58"));
+    engine::Vocabulary vocabulary = model.tokenizer.vocabulary();
+    REQUIRE_FALSE(vocabulary.chat_template.empty());
+    if (!own) vocabulary.chat_template.clear();
+    model.tokenizer = engine::Tokenizer(vocabulary);
+    engine::write_gguf(model, {}, home / "a.gguf");
+    const auto target = home / "out";
+    fs::create_directory(target);
+    std::ofstream(target / "chat_template.jinja") << "{{ messages }}";
+    ConversionRequest request = to_hf(home / "a.gguf", target);
+    request.force = true;
+    CHECK_THAT(refusal(request, ErrorKind::usage),
+               Catch::Contains("chat_template.jinja") && Catch::Contains("move it away"));
+    CHECK(names_in(target) == std::set<std::string>{"chat_template.jinja"});
+  }
+}
+
+TEST_CASE("what cannot be replaced is refused before anything is made") {
+  for (const char* name : {"out/tokenizer.json", "out/model.safetensors", "out.convert.json"}) {
+    const test::TwinModels twins;
+    fs::create_directories(twins.home() / name);
+    fs::create_directory(twins.home() / "out");
+    std::ofstream(twins.home() / "out" / "config.json") << "{}";
+    ConversionRequest request = to_hf(twins.gguf(), twins.home() / "out");
+    request.force = true;
+    CHECK_THAT(refusal(request, ErrorKind::usage), Catch::Contains(name) && Catch::Contains("move it away"));
+    CHECK(fs::file_size(twins.home() / "out" / "config.json") == 2);
+  }
+}
+
+TEST_CASE("embeddings that were damaged on their way to the disk are found") {
+  const test::TwinModels twins;
+  for (const auto type : {engine::TensorType::f16, engine::TensorType::q8_0}) {
+    ConversionRequest request = to_gguf(twins.folder(), twins.home() / "out.gguf");
+    request.types.embeddings = type;
+    bool damaged = false;
+    request.cancelled = [&] {
+      for (const auto& entry : fs::recursive_directory_iterator(twins.home().path())) {
+        if (entry.path().filename() != "out.gguf" || damaged) continue;
+        const auto bytes = test::read_bytes(entry.path());
+        const auto file = engine::GgufFile::parse(bytes, "out.gguf");
+        test::rewrite(entry.path(), bytes, file.find_tensor("token_embd.weight")->bytes,
+                      [](std::span<std::byte> data) { data[34 * 9 + 2] ^= std::byte{16}; });
+        damaged = true;
+      }
+      return false;
+    };
+    CHECK_THAT(refusal(request, ErrorKind::internal),
+               Catch::Contains("token_embd.weight did not survive") && Catch::Contains("1 of "));
+    CHECK(damaged);
+    CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
+  }
 }
 
 TEST_CASE("a conversion that is cancelled between any two steps changes nothing") {
@@ -236,11 +283,17 @@ TEST_CASE("a conversion that is cancelled between any two steps changes nothing"
     CHECK_THAT(refusal(request, ErrorKind::setup), Catch::Contains("interrupted"));
     CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
   }
-  Leftovers leftovers;
-  request.cancelled = [&] { return leftovers.remove_all(), false; };
-  request.leftovers = &leftovers;
-  CHECK(refusal(request, ErrorKind::setup) != "");
-  CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
+  for (const int last : {1, 2, 4}) {
+    Leftovers leftovers;
+    steps = 0;
+    request.cancelled = [&] {
+      if (++steps == last) leftovers.remove_all();
+      return false;
+    };
+    request.leftovers = &leftovers;
+    CHECK(refusal(request, ErrorKind::setup) != "");
+    CHECK(names_in(twins.home().path()) == std::set<std::string>{"folder", "model.gguf"});
+  }
 }
 
 TEST_CASE("a tensor without a place is an error that names it, and nothing is written") {
@@ -266,6 +319,25 @@ TEST_CASE("floats that are not ternary are refused where codes are wanted, with 
   CHECK_THAT(refusal(to_gguf(home / "a.gguf", home / "b.gguf"), ErrorKind::usage),
              Catch::Contains("blk.0.ffn_up.weight"));
   CHECK(names_in(home.path()) == std::set<std::string>{"a.gguf"});
+}
+
+TEST_CASE("floats that are not ternary become a master as they are, with a warning") {
+  const test::TempFolder home;
+  auto model = test::SmallModel::make();
+  model.tensor("blk.0.ffn_up.weight").type = engine::TensorType::f32;
+  model.tensor("blk.0.ffn_up.weight").fill = [](std::span<std::byte> bytes) {
+    const float value = 0.5f, other = 0.25f;
+    for (std::size_t i = 0; i < bytes.size(); i += sizeof value)
+      std::memcpy(bytes.data() + i, i % 8 == 0 ? &value : &other, sizeof value);
+  };
+  model.write(home / "a.gguf");
+  const json::object report = convert(to_hf(home / "a.gguf", home / "out", engine::HfWeights::bf16));
+  CHECK_THAT(write_json_line(report.at("warnings")), Catch::Contains("not ternary"));
+  for (const json::value& row : report.at("tensors").as_array()) {
+    if (row.at("from") != "blk.0.ffn_up.weight") continue;
+    CHECK(row.at("kind") == "float");
+    CHECK(row.at("exact") == true);
+  }
 }
 
 TEST_CASE("a scale of its own tensor is folded in, and an unused output is told") {
