@@ -115,11 +115,7 @@ PackedTernary pack_ternary(const Matrix& matrix, std::string_view where, std::sp
     }
     if (has_illegal_code(group_weights, packed.group_bytes())) illegal = true;
   });
-  if (illegal) {
-    fail(ErrorKind::setup,
-         "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again", where,
-         matrix.name, matrix.format->name, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
-  }
+  if (illegal) refuse_values(where, matrix, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
   return packed;
 }
 

@@ -22,18 +22,12 @@ bool is_sound(const Matrix& matrix) noexcept {
   }
 }
 
-[[noreturn]] void refuse(const Model& model, const Matrix& matrix, const std::string& fault) {
-  fail(ErrorKind::setup,
-       "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again",
-       model.source.path.string(), matrix.name, matrix.format->name, fault);
-}
-
 void check_values(const Model& model, const LoadOptions& options) {
   std::vector<const Matrix*> matrices;
   for (const Matrix* matrix : model.matrices()) {
     const std::string fault =
         matrix->format->ternary ? i2_s::check_scale(matrix->bytes, matrix->rows, matrix->cols) : std::string();
-    if (!fault.empty()) refuse(model, *matrix, fault);
+    if (!fault.empty()) refuse_values(model.source.path.string(), *matrix, fault);
     if (matrix->format->ternary ? options.check_codes || options.check_values : options.check_values) {
       matrices.push_back(matrix);
     }
@@ -47,7 +41,8 @@ void check_values(const Model& model, const LoadOptions& options) {
   });
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const Matrix& matrix = *matrices[i];
-    if (sound[i] == 0) refuse(model, matrix, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
+    if (sound[i] == 0)
+      refuse_values(model.source.path.string(), matrix, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
   }
 }
 
@@ -68,6 +63,12 @@ void warn_of_odd_rows(Model& model) {
 }
 
 }  // namespace
+
+void refuse_values(std::string_view path, const Matrix& matrix, std::string_view fault) {
+  fail(ErrorKind::setup,
+       "{}: tensor \"{}\" ({}): {}; the file is damaged or in another layout: download or convert it again", path,
+       matrix.name, matrix.format->name, fault);
+}
 
 std::vector<const Matrix*> Model::matrices() const {
   std::vector<const Matrix*> all = {&token_embd};

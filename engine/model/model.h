@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/mapped_file.h"
@@ -81,6 +82,9 @@ struct LoadOptions {
   /// Check ternary codes. False spares one pass over the weights where a backend is to pack them, which checks them.
   bool check_codes = true;
 };
+
+/// For a matrix whose values are not sound: Error(setup) with the model's path, the tensor and what its format found.
+[[noreturn]] void refuse_values(std::string_view path, const Matrix& matrix, std::string_view fault);
 
 /// Loads a GGUF file or a Hugging Face folder. Throws Error(setup) with what, where and what to do.
 std::shared_ptr<const Model> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
