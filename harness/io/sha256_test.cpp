@@ -46,7 +46,9 @@ TEST_CASE("the hash of a model folder is that of what sha256sum prints for the f
   write("tokenizer.json", "t");
   write("model-00001-of-00001.safetensors", "w");
   CHECK_THROWS_AS(sha256_model(folder.path()), Error);  // shards are not read without their index
-  write("model.safetensors.index.json", "i");
+  const std::string index = R"({"weight_map": {"a": "model-00001-of-00001.safetensors"}})";
+  write("model.safetensors.index.json", index);
+  write("adapter.safetensors", "not read");
   write("README.md", "not read");
   const auto lines = [](const std::vector<std::pair<std::string, std::string>>& files) {
     std::string all;
@@ -55,7 +57,7 @@ TEST_CASE("the hash of a model folder is that of what sha256sum prints for the f
   };
   CHECK(sha256_model(folder.path()) == lines({{"config.json", "c"},
                                               {"model-00001-of-00001.safetensors", "w"},
-                                              {"model.safetensors.index.json", "i"},
+                                              {"model.safetensors.index.json", index},
                                               {"tokenizer.json", "t"}}));
   write("model.safetensors", "m");  // read instead of the shards
   CHECK(sha256_model(folder.path()) ==
