@@ -91,6 +91,13 @@ std::uint64_t expected_products(std::uint64_t layers, std::uint64_t prompt_token
   return 3 * layers * evaluated + 4 * ((layers - 1) * evaluated + generated_tokens);
 }
 
+void add_choices(Result& result, const ReceiptEvidence& evidence) {
+  add(result, "first_choice_share", evidence.agree_share);
+  if (evidence.agree_share == 1) return;
+  result.verdict = Verdict::failed;
+  result.reason = "the tokens decoded one by one are not those that the logits of all positions at once put first";
+}
+
 ReceiptEvidence gather_evidence(Subject& subject, const TimedRun& run, const EvidenceFacts& facts) {
   const std::vector<float> logits = subject.logits(checked_positions(run.prompt, run.generated));
   const SubjectInfo info = subject.describe();

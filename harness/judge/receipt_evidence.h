@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/model/model.h"
+#include "harness/core/result.h"
 #include "harness/core/subject.h"
 
 namespace bh::harness {
@@ -37,6 +38,9 @@ struct ReceiptEvidence {
 };
 
 ReceiptEvidence gather_evidence(Subject& subject, const TimedRun& run, const EvidenceFacts& facts);
+
+/// Adds first_choice_share, and fails the result where it is below 1: single steps and all positions at once disagree.
+void add_choices(Result& result, const ReceiptEvidence& evidence);
 
 /// Little-endian int32.
 std::string hash_tokens(const std::vector<engine::TokenId>& ids);

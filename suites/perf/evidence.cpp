@@ -48,11 +48,7 @@ void gather_evidence(Bench& bench, const Spec& spec, harness::Subject& subject, 
   facts.bytes_per_token = value_of(result, "bytes_per_token");
   facts.read_bytes_per_second = value_of(result, "read_bytes_per_second");
   harness::ReceiptEvidence evidence = harness::gather_evidence(subject, run, facts);
-  harness::add(result, "first_choice_share", evidence.agree_share);
-  if (evidence.agree_share < 1) {
-    result.verdict = harness::Verdict::failed;
-    result.reason = "the tokens decoded one by one are not those that the logits of all positions at once put first";
-  }
+  harness::add_choices(result, evidence);
   bench.receipt_note = std::move(evidence.note);
 }
 
