@@ -24,6 +24,14 @@ enum class Numerics { one_answer, reference_batch, reference_single };
 
 std::string_view to_string(Numerics numerics) noexcept;
 
+/// How keys and values are kept. int8: codes with one float scale for each position and head, half the bytes; what that
+/// costs in quality is measured, not promised (`bitharness perplexity --cache-type int8`). Reference numerics know f16.
+enum class CacheType { f16, int8 };
+
+std::string_view to_string(CacheType type) noexcept;
+/// Throws Error(usage) on an unknown name.
+CacheType cache_type_from(std::string_view name);
+
 /// Keys and values of one sequence, owned by the device that made it.
 class KvCache {
  public:
@@ -62,7 +70,9 @@ class Backend {
   virtual std::size_t weight_bytes() const noexcept = 0;  ///< packed weights held on the device
   /// Bytes of weights that a greedy decode step of one row reads, without the few rows that a screened head rescores.
   virtual std::size_t greedy_step_bytes() const noexcept = 0;
-  /// Throws Error(setup) where memory does not suffice.
+  /// Bytes of keys and values of one position, all layers.
+  virtual std::size_t cache_bytes_per_position() const noexcept = 0;
+  /// Throws Error(setup) where memory does not suffice, Error(usage) where the numerics have no cache of the type.
   virtual std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) = 0;
 
   /// Starts a step of 1 .. max_rows() rows; every cache was made with the same numerics.
@@ -98,6 +108,7 @@ struct BackendOptions {
   int threads = 0;     ///< 0 = every usable core; more than those are not started unless oversubscribe is set
   std::string kernel;  ///< force the kernel rows of this ISA or name; empty = best usable
   std::int32_t max_rows = 512;
+  CacheType cache_type = CacheType::f16;
   HeadScreen head_screen = HeadScreen::automatic;  ///< automatic = where the head is large enough to gain by it
   bool oversubscribe = false;                      ///< for tests: as many threads as asked for, whatever the machine
 };

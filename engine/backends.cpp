@@ -26,6 +26,15 @@ std::string_view to_string(Numerics numerics) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(CacheType type) noexcept { return type == CacheType::int8 ? "int8" : "f16"; }
+
+CacheType cache_type_from(std::string_view name) {
+  for (const CacheType type : {CacheType::f16, CacheType::int8}) {
+    if (to_string(type) == name) return type;
+  }
+  fail(ErrorKind::usage, "unknown type of KV cache \"{}\"; known: f16, int8", name);
+}
+
 std::span<const Device> devices() noexcept { return kDevices; }
 
 const Device& find_device(std::string_view name) {

@@ -41,8 +41,10 @@ std::string committed_hash(const std::string& name) {
   return bh::get_string(bh::read_json_file(path.string()).as_object(), name, path.string());
 }
 
-std::unique_ptr<Backend> load(const std::shared_ptr<const Model>& model, const std::string& isa, int threads) {
+std::unique_ptr<Backend> load(const std::shared_ptr<const Model>& model, const std::string& isa, int threads,
+                              CacheType cache_type = CacheType::f16) {
   BackendOptions options;
+  options.cache_type = cache_type;
   options.kernel = isa;
   options.threads = threads;
   options.oversubscribe = true;
@@ -80,6 +82,24 @@ TEST_CASE("the shipped model's logits have the committed bits for any threads, k
       }
     }
   }
+}
+
+TEST_CASE("with an int8 KV cache they have committed bits, too, which are others") {
+  const auto model = load_model(bh::test::shipped_model() / "kjv-3m-i2_s.gguf");
+  const std::vector<TokenId> tokens = draw_tokens(150, model->config.n_vocab);
+  const std::string expected = committed_hash("kjv-3m-i2_s, int8 KV cache");
+  REQUIRE(expected != committed_hash("kjv-3m-i2_s"));
+  for (const std::string& isa : usable_isas()) {
+    const auto backend = load(model, isa, 3, CacheType::int8);
+    for (const auto& splits : kSplits) {
+      INFO(isa << ", first step " << splits[0]);
+      REQUIRE(hash_of(*backend, tokens, splits) == expected);
+    }
+  }
+  const auto backend = load(model, "", 1, CacheType::int8);
+  const Session half(*load(model, "", 1), 256), codes(*backend, 256);
+  CHECK(codes.kv_bytes() < half.kv_bytes() * 6 / 10);
+  CHECK_THROWS_WITH(Session(*backend, 256, Numerics::reference_batch), Catch::Contains("f16"));
 }
 
 TEST_CASE("a model with 2B-4T head shapes has the committed bits beyond one attention block") {

@@ -26,11 +26,21 @@ void CpuBackend::attend_block(int layer, std::int64_t row, std::int64_t kv_head,
   const auto& cache = *static_cast<const CpuKvCache*>(step.cache);
   const std::int64_t heads = config.n_head / config.n_head_kv;
   float* max = partial + heads * cache.value_stride();
-  kernels_.floats->attention_block({q_.row(row) + kv_head * heads * config.head_dim, heads, config.head_dim,
-                                    cache.keys(layer, kv_head, block), cache.values(layer, kv_head, block),
-                                    cache.value_stride(),
-                                    std::min(kAttentionBlock, step.position + 1 - block * kAttentionBlock),
-                                    attention_scale_, partial, max, max + heads});
+  const bool int8 = cache.type() == CacheType::int8;
+  const auto attention = int8 ? kernels_.floats->attention_block_int8 : kernels_.floats->attention_block;
+  attention({.q = q_.row(row) + kv_head * heads * config.head_dim,
+             .heads = heads,
+             .head_dim = config.head_dim,
+             .keys = cache.keys(layer, kv_head, block),
+             .values = cache.values(layer, kv_head, block),
+             .value_stride = cache.value_stride(),
+             .count = std::min(kAttentionBlock, step.position + 1 - block * kAttentionBlock),
+             .scale = attention_scale_,
+             .out = partial,
+             .max = max,
+             .sum = max + heads,
+             .key_scales = int8 ? cache.key_scales(layer, kv_head, block) : nullptr,
+             .value_scales = int8 ? cache.value_scales(layer, kv_head, block) : nullptr});
 }
 
 void CpuBackend::merge_partial(float* total, const float* partial) const noexcept {

@@ -45,6 +45,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
       kernels_(bind_kernels(options.kernel)),
       pool_(threads_for(options)),
       max_rows_(std::max(1, options.max_rows)),
+      cache_type_(options.cache_type),
       attention_scale_(1.0f / std::sqrt(static_cast<float>(model_->config.head_dim))) {
   const Config& config = model_->config;
   std::int64_t bytes = 0;
@@ -102,7 +103,8 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
 }
 
 std::string CpuBackend::describe() const {
-  return fmt::format("cpu, {}, {} thread{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s");
+  return fmt::format("cpu, {}, {} thread{}{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s",
+                     cache_type_ == CacheType::int8 ? ", int8 KV cache" : "");
 }
 
 std::size_t CpuBackend::greedy_step_bytes() const noexcept {
@@ -112,9 +114,19 @@ std::size_t CpuBackend::greedy_step_bytes() const noexcept {
   return bytes;
 }
 
+std::size_t CpuBackend::cache_bytes_per_position() const noexcept {
+  const Config& config = model_->config;
+  const auto dim = static_cast<std::size_t>(config.head_dim);
+  const std::size_t head = cache_type_ == CacheType::int8 ? dim + sizeof(float) : dim * sizeof(std::uint16_t);
+  return 2 * static_cast<std::size_t>(config.n_layer) * static_cast<std::size_t>(config.n_head_kv) * head;
+}
+
 std::unique_ptr<KvCache> CpuBackend::make_cache(std::int32_t n_ctx, Numerics numerics) {
+  if (cache_type_ != CacheType::f16 && numerics != Numerics::one_answer) {
+    fail(ErrorKind::usage, "the numerics {} keep keys and values in f16; leave out --cache-type", to_string(numerics));
+  }
   try {
-    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics);
+    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics, cache_type_);
   } catch (const std::bad_alloc&) {
     fail(ErrorKind::setup, "not enough memory for a KV cache of {} tokens; ask for a smaller context (-c)", n_ctx);
   }

@@ -48,6 +48,7 @@ class CpuBackend final : public Backend {
   std::int32_t max_rows() const noexcept override { return max_rows_; }
   std::size_t weight_bytes() const noexcept override { return weight_bytes_; }
   std::size_t greedy_step_bytes() const noexcept override;
+  std::size_t cache_bytes_per_position() const noexcept override;
   std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) override;
 
   void begin(std::span<const StepRow> rows) override;
@@ -146,6 +147,7 @@ class CpuBackend final : public Backend {
   BoundKernels kernels_;
   ThreadPool pool_;
   std::int32_t max_rows_;
+  CacheType cache_type_;
   float attention_scale_;               ///< 1 / sqrt(head_dim)
   AlignedBuffer<std::uint8_t> packed_;  ///< all ternary matrices in one piece, so that huge pages cover small ones, too
   std::vector<CpuLayer> layers_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/base/exact_math.h"
 #include "engine/base/float_types.h"
@@ -32,9 +33,33 @@ RopeTable::RopeTable(const Config& config, std::int64_t n_ctx, Numerics numerics
   }
 }
 
-CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics)
+namespace {
+
+/// Writes the codes of one head's vector, element d at index(d), and returns what they are to be multiplied by: NaN
+/// where the vector is not finite, so that it shows in every output.
+template <class Index>
+float quantize_head(const float* x, std::int64_t n, std::int8_t* codes, const Index& index) noexcept {
+  constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  float largest = 0.0f, finite = 0.0f;
+  for (std::int64_t d = 0; d < n; ++d) {
+    largest = std::max(largest, std::abs(x[d]));
+    finite += x[d] * 0.0f;
+  }
+  const float inverse = 127.0f / largest;
+  const bool plain = finite == 0.0f && largest > 0.0f && inverse - inverse == 0.0f;
+  for (std::int64_t d = 0; d < n; ++d) {
+    codes[index(d)] = plain ? static_cast<std::int8_t>((x[d] * inverse + kMagic) - kMagic) : std::int8_t{0};
+  }
+  if (!(finite == 0.0f)) return std::numeric_limits<float>::quiet_NaN();
+  return plain ? largest / 127.0f : 0.0f;
+}
+
+}  // namespace
+
+CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics, CacheType type)
     : n_ctx_(n_ctx),
       numerics_(numerics),
+      type_(type),
       n_layer_(config.n_layer),
       n_head_kv_(config.n_head_kv),
       head_dim_(config.head_dim),
@@ -42,10 +67,14 @@ CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numeri
       value_stride_(numerics == Numerics::one_answer ? round_up(config.head_dim, 16) : round_up(n_ctx, kPad)),
       keys_per_head_(round_up(block_, kKeyLanes) * config.head_dim),
       values_per_head_((numerics == Numerics::one_answer ? block_ : config.head_dim) * value_stride_),
+      scales_per_head_(type == CacheType::int8 ? round_up(block_, kKeyLanes) : 0),
+      element_bytes_(type == CacheType::int8 ? 1 : 2),
       rope_(config, n_ctx, numerics) {
   const std::int64_t pieces = round_up(n_ctx, block_) / block_ * n_layer_ * n_head_kv_;
-  keys_ = AlignedBuffer<std::uint16_t>(static_cast<std::size_t>(pieces * keys_per_head_));
-  values_ = AlignedBuffer<std::uint16_t>(static_cast<std::size_t>(pieces * values_per_head_));
+  keys_ = AlignedBuffer<std::byte>(static_cast<std::size_t>(pieces * keys_per_head_ * element_bytes_));
+  values_ = AlignedBuffer<std::byte>(static_cast<std::size_t>(pieces * values_per_head_ * element_bytes_));
+  key_scales_ = AlignedBuffer<float>(static_cast<std::size_t>(pieces * scales_per_head_));
+  value_scales_ = AlignedBuffer<float>(static_cast<std::size_t>(pieces * scales_per_head_));
 }
 
 std::int64_t CpuKvCache::key_index(std::int64_t position, std::int64_t dim) const noexcept {
@@ -57,15 +86,31 @@ std::int64_t CpuKvCache::value_index(std::int64_t position, std::int64_t dim) co
   return numerics_ == Numerics::one_answer ? position * value_stride_ + dim : dim * value_stride_ + position;
 }
 
+void CpuKvCache::append_halves(std::int64_t piece, std::int64_t in_block, const float* key,
+                               const float* value) noexcept {
+  auto* key_dst = reinterpret_cast<std::uint16_t*>(keys_.data()) + piece * keys_per_head_;
+  auto* value_dst = reinterpret_cast<std::uint16_t*>(values_.data()) + piece * values_per_head_;
+  for (std::int64_t d = 0; d < head_dim_; ++d) {
+    key_dst[key_index(in_block, d)] = float_to_half(key[d]);
+    value_dst[value_index(in_block, d)] = float_to_half(value[d]);
+  }
+}
+
+void CpuKvCache::append_codes(std::int64_t piece, std::int64_t in_block, const float* key,
+                              const float* value) noexcept {
+  auto* key_dst = reinterpret_cast<std::int8_t*>(keys_.data()) + piece * keys_per_head_;
+  auto* value_dst = reinterpret_cast<std::int8_t*>(values_.data()) + piece * values_per_head_;
+  key_scales_.data()[piece * scales_per_head_ + in_block] =
+      quantize_head(key, head_dim_, key_dst, [&](std::int64_t d) { return key_index(in_block, d); });
+  value_scales_.data()[piece * scales_per_head_ + in_block] =
+      quantize_head(value, head_dim_, value_dst, [&](std::int64_t d) { return value_index(in_block, d); });
+}
+
 void CpuKvCache::append(int layer, std::int64_t position, const float* key, const float* value) noexcept {
-  const std::int64_t block = position / block_, in_block = position % block_;
-  for (std::int64_t head = 0; head < n_head_kv_; ++head) {
-    std::uint16_t* key_dst = keys_.data() + at(layer, head, block) * keys_per_head_;
-    std::uint16_t* value_dst = values_.data() + at(layer, head, block) * values_per_head_;
-    for (std::int64_t d = 0; d < head_dim_; ++d) {
-      key_dst[key_index(in_block, d)] = float_to_half(key[head * head_dim_ + d]);
-      value_dst[value_index(in_block, d)] = float_to_half(value[head * head_dim_ + d]);
-    }
+  for (std::int64_t head = 0; head < n_head_kv_; ++head, key += head_dim_, value += head_dim_) {
+    const std::int64_t piece = at(layer, head, position / block_);
+    type_ == CacheType::int8 ? append_codes(piece, position % block_, key, value)
+                             : append_halves(piece, position % block_, key, value);
   }
 }
 

@@ -97,10 +97,11 @@ void CpuBackend::attend_reference_head(int layer, std::int64_t row, std::int64_t
   std::fill(q, scores + padded_past, 0.0f);
   std::copy_n(q_.row(row) + head * dim, dim, q);
   round_row_to_half(q, dim);
-  reference_half_rows(*kernels_.dense, cache.keys(layer, kv_head, 0), dim, past, dim, q, scores);
+  const auto* keys = reinterpret_cast<const std::uint16_t*>(cache.keys(layer, kv_head, 0));
+  const auto* values = reinterpret_cast<const std::uint16_t*>(cache.values(layer, kv_head, 0));
+  reference_half_rows(*kernels_.dense, keys, dim, past, dim, q, scores);
   reference_softmax(scores, past, attention_scale_);
   float* out = attention_.row(row) + head * dim;
-  const std::uint16_t* values = cache.values(layer, kv_head, 0);
   if (single) {
     round_row_to_half(scores, past);
     reference_half_rows(*kernels_.dense, values, cache.value_stride(), dim, past, scores, out);

@@ -1,4 +1,4 @@
-// The float kernels, written once over Vec (vec_scalar.h, vec_avx2.h or vec_avx512.h, included before this file).
+// The float kernels, written once over Vec (vec_scalar.h or that of an instruction set, included before this file).
 // Every operation and its order is explicit, so each instruction set gives the same bits. See kernels.h for contracts.
 
 namespace bh::engine {
@@ -106,44 +106,72 @@ void to_f16(const float* x, std::int64_t n, std::uint16_t* y) noexcept {
   for (std::int64_t i = 0; i < n; i += 16) store_f16(y + i, load(x + i));
 }
 
+// --- how stored elements are loaded
+// ----------------------------------------------------------------------------------------------------------
+
+struct F32 {
+  using Value = float;
+  static Vec load16(const Value* p) { return load(p); }
+};
+struct F16 {
+  using Value = std::uint16_t;
+  static Vec load16(const Value* p) { return load_f16(p); }
+};
+struct BF16 {
+  using Value = std::uint16_t;
+  static Vec load16(const Value* p) { return load_bf16(p); }
+};
+struct Int8 {
+  using Value = std::int8_t;
+  static Vec load16(const Value* p) { return load_i8(p); }
+};
+
 // --- attention
 // ----------------------------------------------------------------------------------------------------------
 
-/// Scores of 16 positions for kHeads heads: lane = position, dimensions in index order.
-template <int kHeads>
-inline void scores_of_sixteen(const AttentionTask& task, std::int64_t head, const std::uint16_t* keys,
-                              float (*scores)[kAttentionBlock], std::int64_t at) {
+template <class Element>
+inline constexpr bool kScaled = false;
+template <>
+inline constexpr bool kScaled<Int8> = true;
+
+/// Scores of the 16 positions from `at` on for kHeads heads: lane = position, dimensions in index order.
+template <class Element, int kHeads>
+inline void scores_of_sixteen(const AttentionTask& task, std::int64_t head, float (*scores)[kAttentionBlock],
+                              std::int64_t at) {
+  const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
   Vec dot[kHeads];
   for (int h = 0; h < kHeads; ++h) dot[h] = set1(0.0f);
   const float* q = task.q + head * task.head_dim;
   for (std::int64_t d = 0; d < task.head_dim; ++d) {
-    const Vec key = load_f16(keys + d * kKeyLanes);
+    const Vec key = Element::load16(keys + d * kKeyLanes);
     for (int h = 0; h < kHeads; ++h) dot[h] = fma(set1(q[h * task.head_dim + d]), key, dot[h]);
   }
-  for (int h = 0; h < kHeads; ++h) store(scores[h] + at, mul(dot[h], set1(task.scale)));
+  for (int h = 0; h < kHeads; ++h) {
+    if constexpr (kScaled<Element>) dot[h] = mul(dot[h], load(task.key_scales + at));
+    store(scores[h] + at, mul(dot[h], set1(task.scale)));
+  }
 }
 
 /// Weighted sum of the block's values for kHeads heads: lane = dimension, positions in order.
-template <int kHeads>
+template <class Element, int kHeads>
 inline void weigh_values(const AttentionTask& task, std::int64_t head, const float (*weights)[kAttentionBlock]) {
+  const auto* values = static_cast<const typename Element::Value*>(task.values);
   for (std::int64_t d = 0; d < task.value_stride; d += 16) {
     Vec sum[kHeads];
     for (int h = 0; h < kHeads; ++h) sum[h] = set1(0.0f);
     for (std::int64_t p = 0; p < task.count; ++p) {
-      const Vec value = load_f16(task.values + p * task.value_stride + d);
+      const Vec value = Element::load16(values + p * task.value_stride + d);
       for (int h = 0; h < kHeads; ++h) sum[h] = fma(set1(weights[h][p]), value, sum[h]);
     }
     for (int h = 0; h < kHeads; ++h) store(task.out + (head + h) * task.value_stride + d, sum[h]);
   }
 }
 
-template <int kHeads>
+template <class Element, int kHeads>
 void attend_heads(const AttentionTask& task, std::int64_t head) {
   alignas(64) float scores[kHeads][kAttentionBlock];
   const std::int64_t padded = round_up(task.count, kKeyLanes);
-  for (std::int64_t p = 0; p < padded; p += kKeyLanes) {
-    scores_of_sixteen<kHeads>(task, head, task.keys + p * task.head_dim, scores, p);
-  }
+  for (std::int64_t p = 0; p < padded; p += kKeyLanes) scores_of_sixteen<Element, kHeads>(task, head, scores, p);
   for (int h = 0; h < kHeads; ++h) {
     for (std::int64_t p = task.count; p < padded; ++p) scores[h][p] = -__builtin_inff();
     Vec largest = set1(-__builtin_inff());
@@ -153,19 +181,24 @@ void attend_heads(const AttentionTask& task, std::int64_t head) {
     for (std::int64_t p = 0; p < padded; p += 16) {
       const Vec weight = exp_lanes(sub(load(scores[h] + p), set1(peak)));
       sum = add(sum, weight);
-      store(scores[h] + p, weight);
+      if constexpr (kScaled<Element>) {
+        store(scores[h] + p, mul(weight, load(task.value_scales + p)));
+      } else {
+        store(scores[h] + p, weight);
+      }
     }
     task.max[head + h] = peak;
     task.sum[head + h] = reduce_add(sum);
   }
-  weigh_values<kHeads>(task, head, scores);
+  weigh_values<Element, kHeads>(task, head, scores);
 }
 
+template <class Element>
 void attention_block(const AttentionTask& task) noexcept {
   std::int64_t head = 0;
-  for (; head + 4 <= task.heads; head += 4) attend_heads<4>(task, head);
-  for (; head + 2 <= task.heads; head += 2) attend_heads<2>(task, head);
-  for (; head < task.heads; ++head) attend_heads<1>(task, head);
+  for (; head + 4 <= task.heads; head += 4) attend_heads<Element, 4>(task, head);
+  for (; head + 2 <= task.heads; head += 2) attend_heads<Element, 2>(task, head);
+  for (; head < task.heads; ++head) attend_heads<Element, 1>(task, head);
 }
 
 void attention_merge(float* out, float* max_so_far, float* sum, const float* block_out, float block_max,
@@ -193,19 +226,6 @@ inline float half_at(const std::byte* bytes) {
 }
 
 constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the weight stream
-
-struct F32 {
-  using Value = float;
-  static Vec load16(const Value* p) { return load(p); }
-};
-struct F16 {
-  using Value = std::uint16_t;
-  static Vec load16(const Value* p) { return load_f16(p); }
-};
-struct BF16 {
-  using Value = std::uint16_t;
-  static Vec load16(const Value* p) { return load_bf16(p); }
-};
 
 /// Formats whose elements are loaded as they lie.
 template <class Element>
@@ -369,7 +389,8 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
 }
 
 constexpr FloatKernels kFloatKernels = {
-    rms_norm, quantize, scale_sums, squared_relu_glu, silu_glu, attention_block, attention_merge, exp_array, to_f16};
+    rms_norm,        quantize,  scale_sums, squared_relu_glu, silu_glu, attention_block<F16>, attention_block<Int8>,
+    attention_merge, exp_array, to_f16};
 constexpr DenseKernels kDenseKernels = {dense<NativeFormat<F32>>, dense<NativeFormat<F16>>, dense<NativeFormat<BF16>>,
                                         dense<BlockFormat<Q8_0>>, dense<BlockFormat<Q6_K>>, dense_f16_sixteen_lanes};
 

@@ -28,6 +28,10 @@ const char* needs_avx2(const HostFacts& host) {
 const char* needs_avx512_vnni(const HostFacts& host) {
   return host.features.avx512_vnni ? nullptr : "the CPU or the OS lacks AVX-512 F, BW, DQ, VL and VNNI";
 }
+#elif defined(__aarch64__)
+const char* needs_dotprod(const HostFacts& host) {
+  return host.features.neon_dotprod ? nullptr : "the CPU or the OS lacks the dot product of bytes (asimddp)";
+}
 #endif
 
 // Best first within an op, scalar last. The first usable row is taken.
@@ -35,21 +39,31 @@ constexpr Row kRows[] = {
 #if defined(__x86_64__)
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
+#elif defined(__aarch64__)
+    {Op::ternary_matmul, "i2_s.neon_dotprod", "neon_dotprod", needs_dotprod, ternary_neon_dotprod},
+    {Op::ternary_matmul, "i2_s.neon", "neon", always_usable, ternary_neon},
 #endif
     {Op::ternary_matmul, "i2_s.scalar", "scalar", always_usable, ternary_scalar},
 #if defined(__x86_64__)
     {Op::dense_matmul, "dense.avx512_vnni", "avx512_vnni", needs_avx512_vnni, dense_avx512},
     {Op::dense_matmul, "dense.avx2", "avx2", needs_avx2, dense_avx2},
+#elif defined(__aarch64__)
+    {Op::dense_matmul, "dense.neon", "neon", always_usable, dense_neon},
 #endif
     {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
 #if defined(__x86_64__)
     {Op::head_screen, "screen.avx512_vnni", "avx512_vnni", needs_avx512_vnni, screen_avx512},
     {Op::head_screen, "screen.avx2", "avx2", needs_avx2, screen_avx2},
+#elif defined(__aarch64__)
+    {Op::head_screen, "screen.neon_dotprod", "neon_dotprod", needs_dotprod, screen_neon_dotprod},
+    {Op::head_screen, "screen.neon", "neon", always_usable, screen_neon},
 #endif
     {Op::head_screen, "screen.scalar", "scalar", always_usable, screen_scalar},
 #if defined(__x86_64__)
     {Op::float_ops, "float.avx512_vnni", "avx512_vnni", needs_avx512_vnni, float_avx512},
     {Op::float_ops, "float.avx2", "avx2", needs_avx2, float_avx2},
+#elif defined(__aarch64__)
+    {Op::float_ops, "float.neon", "neon", always_usable, float_neon},
 #endif
     {Op::float_ops, "float.scalar", "scalar", always_usable, float_scalar},
 };

@@ -117,14 +117,17 @@ struct AttentionTask {
   const float* q;  ///< [heads, head_dim]: the query heads that share this KV head
   std::int64_t heads;
   std::int64_t head_dim;
-  const std::uint16_t* keys;    ///< f16 [kAttentionBlock / 16, head_dim, 16]
-  const std::uint16_t* values;  ///< f16 [kAttentionBlock, value_stride], zero-padded rows
-  std::int64_t value_stride;    ///< head_dim rounded up to 16
-  std::int64_t count;           ///< 1 .. kAttentionBlock positions
-  float scale;                  ///< 1 / sqrt(head_dim)
-  float* out;                   ///< [heads, value_stride]: sum of exp(score - max) * value
-  float* max;                   ///< [heads]
-  float* sum;                   ///< [heads]: sum of exp(score - max)
+  const void* keys;           ///< f16 or int8 [kAttentionBlock / 16, head_dim, 16]
+  const void* values;         ///< f16 or int8 [kAttentionBlock, value_stride], zero-padded rows
+  std::int64_t value_stride;  ///< head_dim rounded up to 16
+  std::int64_t count;         ///< 1 .. kAttentionBlock positions
+  float scale;                ///< 1 / sqrt(head_dim)
+  float* out;                 ///< [heads, value_stride]: sum of exp(score - max) * value
+  float* max;                 ///< [heads]
+  float* sum;                 ///< [heads]: sum of exp(score - max)
+  /// int8: [kAttentionBlock], what the codes of a position are to be multiplied by
+  const float* key_scales = nullptr;
+  const float* value_scales = nullptr;
 };
 
 struct FloatKernels {
@@ -137,7 +140,8 @@ struct FloatKernels {
   void (*scale_sums)(const ScaleTask&) noexcept;
   void (*squared_relu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
   void (*silu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
-  void (*attention_block)(const AttentionTask&) noexcept;
+  void (*attention_block)(const AttentionTask&) noexcept;       ///< keys and values in f16
+  void (*attention_block_int8)(const AttentionTask&) noexcept;  ///< as codes with scales
   /// Merges a later block into an earlier result: out, max and sum as AttentionTask leaves them, for one head.
   void (*attention_merge)(float* out, float* max, float* sum, const float* block_out, float block_max, float block_sum,
                           std::int64_t value_stride) noexcept;
@@ -164,6 +168,15 @@ void screen_rows_avx512(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx512() noexcept;
 const FloatKernels& float_avx512() noexcept;
 const ScreenKernels& screen_avx512() noexcept;
+#elif defined(__aarch64__)
+void ternary_neon(const TernaryTask&) noexcept;
+void screen_rows_neon(const ScreenTask&) noexcept;
+const DenseKernels& dense_neon() noexcept;
+const FloatKernels& float_neon() noexcept;
+const ScreenKernels& screen_neon() noexcept;
+void ternary_neon_dotprod(const TernaryTask&) noexcept;
+void screen_rows_neon_dotprod(const ScreenTask&) noexcept;
+const ScreenKernels& screen_neon_dotprod() noexcept;
 #endif
 
 }  // namespace bh::engine

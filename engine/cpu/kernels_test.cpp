@@ -331,6 +331,47 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
   }
 }
 
+TEST_CASE("attention over int8 codes is attention over what they stand for, to the bit where that is exact") {
+  std::mt19937 random(11);
+  for (const std::int64_t head_dim : {16, 100, 128}) {
+    for (const std::int64_t heads : {1, 4, 5}) {
+      for (const std::int64_t count : {1, 17, 256}) {
+        const std::int64_t stride = round_up(head_dim, 16);
+        const auto q = awkward_floats(heads * head_dim, heads * head_dim, 5);
+        std::vector<std::int8_t> key_codes(static_cast<std::size_t>(kAttentionBlock * head_dim));
+        std::vector<std::int8_t> value_codes(static_cast<std::size_t>(kAttentionBlock * stride));
+        for (auto* codes : {&key_codes, &value_codes}) {
+          for (std::int8_t& code : *codes) code = static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
+        }
+        std::vector<float> key_scales(kAttentionBlock), value_scales(kAttentionBlock);
+        for (float& scale : key_scales) scale = std::ldexp(1.0f, -5 - static_cast<int>(random() % 4));
+        for (float& scale : value_scales) scale = std::ldexp(1.0f, -5 - static_cast<int>(random() % 4));
+        std::vector<std::uint16_t> keys, values;  // the same as halves: powers of two lose nothing
+        for (std::size_t i = 0; i < key_codes.size(); ++i) {
+          const auto position = i / static_cast<std::size_t>(head_dim * kKeyLanes) * kKeyLanes + i % kKeyLanes;
+          keys.push_back(bh::float_to_half(key_codes[i] * key_scales[position]));
+        }
+        for (std::size_t i = 0; i < value_codes.size(); ++i) {
+          const float scale = value_scales[i / static_cast<std::size_t>(stride)];
+          values.push_back(bh::float_to_half(value_codes[i] * scale));
+        }
+        const auto run = [&](auto kernel, const void* k, const void* v) {
+          std::vector<float> out(static_cast<std::size_t>(heads * stride + 2 * heads));
+          float* max = out.data() + heads * stride;
+          kernel({q.data(), heads, head_dim, k, v, stride, count, 0.125f, out.data(), max, max + heads,
+                  key_scales.data(), value_scales.data()});
+          return out;
+        };
+        const auto expected = run(scalar().floats->attention_block, keys.data(), values.data());
+        for (const BoundKernels& kernels : usable_kernels()) {
+          INFO(kernels.float_isa << ", head size " << head_dim << ", " << heads << " heads, " << count << " positions");
+          REQUIRE(same_bits(run(kernels.floats->attention_block_int8, key_codes.data(), value_codes.data()), expected));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("an unusable or unknown kernel is never replaced in silence") {
   REQUIRE_THROWS_WITH(bind_kernels("avx9"), Catch::Contains("unknown kernel"));
   REQUIRE(bind_kernels("i2_s.scalar").ternary_name == "i2_s.scalar");

@@ -23,6 +23,10 @@ inline __m256 load8_bf16(const std::uint16_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 inline Vec load_bf16(const std::uint16_t* p) { return {load8_bf16(p), load8_bf16(p + 8)}; }
+inline __m256 load8_i8(const std::int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline Vec load_i8(const std::int8_t* p) { return {load8_i8(p), load8_i8(p + 8)}; }
 inline __m256 load8_i32(const std::int32_t* p) {
   return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }

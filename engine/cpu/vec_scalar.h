@@ -1,4 +1,4 @@
-// Sixteen floats as plain C++: the definition of what vec_avx2.h and vec_avx512.h must do, lane by lane.
+// Sixteen floats as plain C++: the definition of what vec_avx2.h, vec_avx512.h and vec_neon.h must do, lane by lane.
 #pragma once
 
 #include <bit>
@@ -32,6 +32,9 @@ inline Vec load_f16(const std::uint16_t* p) {
 }
 inline Vec load_bf16(const std::uint16_t* p) {
   return each_lane([=](int i) { return bf16_to_float(p[i]); });
+}
+inline Vec load_i8(const std::int8_t* p) {
+  return each_lane([=](int i) { return static_cast<float>(p[i]); });
 }
 inline Vec load_i32(const std::int32_t* p) {
   return each_lane([=](int i) { return static_cast<float>(p[i]); });

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "harness/cli/app.h"
+#include "harness/core/engine_rows.h"
 
 namespace bh::harness {
 
@@ -39,13 +40,6 @@ inline constexpr OptionRow kPreTokenizer{
     .kind = OptionKind::text,
     .value_name = "NAME",
     .help = "pre-tokenizer to use instead of the model's own: llama-bpe, gpt-2, default"};
-inline constexpr OptionRow kThreads{.name = "threads",
-                                    .aliases = "t",
-                                    .kind = OptionKind::integer,
-                                    .value_name = "N",
-                                    .help = "threads; without it every usable core",
-                                    .min = 1,
-                                    .max = 1024};
 inline constexpr OptionRow kContext{.name = "ctx-size",
                                     .aliases = "c",
                                     .kind = OptionKind::integer,
@@ -70,12 +64,6 @@ inline constexpr OptionRow kMicroBatch{.name = "ubatch-size",
                                        .help = "tokens computed in one step",
                                        .min = 1,
                                        .max = 1 << 16};
-inline constexpr OptionRow kKernel{.name = "kernel",
-                                   .kind = OptionKind::text,
-                                   .value_name = "NAME",
-                                   .help =
-                                       "force the kernels of an instruction set or one kernel by name (see "
-                                       "'bitharness devices'); never falls back"};
 inline constexpr OptionRow kHeadScreen{
     .name = "head-screen",
     .kind = OptionKind::choice,
@@ -85,11 +73,6 @@ inline constexpr OptionRow kHeadScreen{
         "where only the likeliest tokens matter, find them with an int8 copy of the LM head and rescore: the "
         "answer is the same",
     .choices = "auto|never|always"};
-inline constexpr OptionRow kDevice{.name = "device",
-                                   .kind = OptionKind::text,
-                                   .value_name = "NAME",
-                                   .default_value = "auto",
-                                   .help = "device to run on (see 'bitharness devices')"};
 inline constexpr OptionRow kNumerics{
     .name = "numerics",
     .kind = OptionKind::choice,

@@ -25,7 +25,7 @@ std::vector<OptionRow> test_rows() {
       OptionRow{.name = "gpu-layers", .aliases = "ngl", .kind = OptionKind::integer},
       OptionRow{.name = "strict", .extra_env = "BITNET_STRICT_MODE"},
       OptionRow{.name = "stop", .kind = OptionKind::text, .repeatable = true}};
-  rows.insert(rows.end(), common_rows().begin(), common_rows().end());
+  for (const OptionRow& row : common_rows()) rows.push_back(row);
   return rows;
 }
 

@@ -1,5 +1,6 @@
 #include "harness/measure/paired.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/base/error.h"
@@ -15,12 +16,23 @@ std::uint64_t mix(std::uint64_t x) noexcept {
   return x ^ (x >> 31);
 }
 
-double checked(double seconds, const char* who) {
-  if (!(seconds > 0) || !std::isfinite(seconds)) {
-    fail(ErrorKind::setup, "the {} reports {} seconds for a piece of work: its clock cannot be used", who, seconds);
+/// One side's part of a round.
+struct Sample {
+  const TimedWork& work;
+  const char* who;
+  WorkDone done = {};
+
+  void take_turn(std::int64_t min_ns) {
+    const WorkDone turn = work(min_ns);
+    if (!(turn.seconds > 0) || !std::isfinite(turn.seconds) || !(turn.units > 0) || !std::isfinite(turn.units)) {
+      fail(ErrorKind::setup, "the {} reports {} seconds for {} units of work: its clock cannot be used", who,
+           turn.seconds, turn.units);
+    }
+    done.units += turn.units;
+    done.seconds += turn.seconds;
   }
-  return seconds;
-}
+  double seconds_per_unit() const noexcept { return done.seconds / done.units; }
+};
 
 }  // namespace
 
@@ -33,17 +45,24 @@ std::array<char, 3> order_of_round(std::uint64_t seed, std::uint64_t round) noex
 PairedSamples sample_pairs(const PairedWork& work, StoppingRule rule, std::uint64_t seed, std::int64_t min_ns) {
   PairedSamples samples;
   samples.seed = seed;
+  const double enough = static_cast<double>(min_ns) * 1e-9;
   for (std::uint64_t round = 0; !rule.done(); ++round) {
-    const auto order = order_of_round(seed, round);
-    for (const char who : order) {
-      if (who == 'c') samples.candidate_seconds.push_back(checked(work.candidate(min_ns), "candidate"));
-      if (who == 'r') samples.reference_seconds.push_back(checked(work.reference(min_ns), "reference"));
-      if (who == 's') samples.self_seconds.push_back(checked(work.reference_again(min_ns), "reference"));
-    }
+    Sample candidate{work.candidate, "candidate"}, reference{work.reference, "reference"},
+        again{work.reference_again, "reference"};
+    auto order = order_of_round(seed, round);
     samples.orders.push_back(order);
-    const double reference = samples.reference_seconds.back();
-    samples.log_ratios.push_back(std::log(reference / samples.candidate_seconds.back()));
-    samples.self_log_ratios.push_back(std::log(reference / samples.self_seconds.back()));
+    const auto side = [&](char who) -> Sample& { return who == 'c' ? candidate : who == 'r' ? reference : again; };
+    const auto wanting = [&](char who) { return side(who).done.seconds < enough; };
+    for (; std::any_of(order.begin(), order.end(), wanting); std::reverse(order.begin(), order.end())) {
+      for (const char who : order) {
+        if (wanting(who)) side(who).take_turn(min_ns / kTurnsOfSample);
+      }
+    }
+    samples.candidate_seconds.push_back(candidate.seconds_per_unit());
+    samples.reference_seconds.push_back(reference.seconds_per_unit());
+    samples.self_seconds.push_back(again.seconds_per_unit());
+    samples.log_ratios.push_back(std::log(reference.seconds_per_unit() / candidate.seconds_per_unit()));
+    samples.self_log_ratios.push_back(std::log(reference.seconds_per_unit() / again.seconds_per_unit()));
     rule.add(samples.log_ratios.back(), samples.self_log_ratios.back());
     if (work.after_round) work.after_round();
   }

@@ -13,7 +13,7 @@ using namespace bh::harness;
 
 namespace {
 
-/// Workers on a fake clock: each sample moves it by as long as the work takes.
+/// Workers on a fake clock: each turn moves it by as long as the work takes.
 struct FakeMachine {
   std::int64_t now = 0;
   std::string log;
@@ -23,8 +23,9 @@ struct FakeMachine {
       log += name;
       const double drift = 1 + 0.02 * static_cast<double>(now) * 1e-9;
       const double seconds = seconds_per_unit * drift;
-      now += std::max(min_ns, static_cast<std::int64_t>(seconds * 1e9));
-      return seconds;
+      const double units = std::ceil(std::max(1.0, static_cast<double>(min_ns) * 1e-9 / seconds));
+      now += static_cast<std::int64_t>(units * seconds * 1e9);
+      return WorkDone{units, units * seconds};
     };
   }
 };
@@ -49,7 +50,7 @@ TEST_CASE("every raw sample is kept, in an order that the seed alone decides") {
   FakeMachine machine;
   const auto run = [&](std::uint64_t seed) {
     machine.log.clear();
-    return sample_pairs({machine.work('c', 0.01), machine.work('r', 0.01), machine.work('s', 0.01), {}},
+    return sample_pairs({machine.work('c', 0.2), machine.work('r', 0.2), machine.work('s', 0.2), {}},
                         StoppingRule(0.05), seed);
   };
   const PairedSamples samples = run(7);
@@ -69,6 +70,39 @@ TEST_CASE("every raw sample is kept, in an order that the seed alone decides") {
   CHECK(machine.log != order);
 }
 
+TEST_CASE("a sample is made of short turns, there and back again, until everybody has worked long enough") {
+  FakeMachine machine;
+  // Turns of 30, 30 and 60 ms: the candidate and the reference have 120 ms after four, the other after two.
+  const PairedSamples samples = sample_pairs(
+      {machine.work('c', 0.03), machine.work('r', 0.03), machine.work('s', 0.06), {}}, StoppingRule(0.05), 7);
+  const std::string order(samples.orders[0].data(), 3);
+  const std::string back(order.rbegin(), order.rend());
+  std::string two(order);
+  two.erase(two.find('s'), 1);
+  CHECK(machine.log.substr(0, 10) == order + back + two + std::string(two.rbegin(), two.rend()));
+}
+
+TEST_CASE("turns see through a machine that changes its pace within a sample") {
+  // Half as fast in every other 50 ms: whoever works for 100 ms in one go meets other halves than his neighbour.
+  std::int64_t now = 0;
+  const auto work = [&](double seconds_per_unit) -> TimedWork {
+    return [&now, seconds_per_unit](std::int64_t min_ns) {
+      WorkDone done;
+      while (done.seconds * 1e9 < static_cast<double>(min_ns)) {
+        const double seconds = seconds_per_unit * (now / 53'000'000 % 2 == 0 ? 1 : 2);
+        now += static_cast<std::int64_t>(seconds * 1e9);
+        done.seconds += seconds;
+        done.units += 1;
+      }
+      return done;
+    };
+  };
+  const PairedSamples slow = sample_pairs({work(0.00055), work(0.0005), work(0.0005), {}}, StoppingRule(0.05), 3);
+  CHECK(slow.decision == Decision::fail);
+  CHECK(slow.evidence.ratio == Approx(1 / 1.1).epsilon(0.03));
+  CHECK(sample_pairs({work(0.0005), work(0.0005), work(0.0005), {}}, StoppingRule(0.05), 3).decision == Decision::pass);
+}
+
 TEST_CASE("each of the six orders comes up about as often as the others") {
   std::map<std::array<char, 3>, int> counts;
   for (std::uint64_t round = 0; round < 6000; ++round) ++counts[order_of_round(3, round)];
@@ -78,7 +112,7 @@ TEST_CASE("each of the six orders comes up about as often as the others") {
 
 TEST_CASE("a clock that stands still is an error, not a fast candidate") {
   FakeMachine machine;
-  const TimedWork stands = [](std::int64_t) { return 0.0; };
+  const TimedWork stands = [](std::int64_t) { return WorkDone{1, 0}; };
   CHECK_THROWS_AS(sample_pairs({stands, machine.work('r', 0.01), machine.work('s', 0.01), {}}, StoppingRule(0.05), 1),
                   Error);
 }

@@ -22,6 +22,22 @@ std::string_view to_string(Decision decision) noexcept {
   return "undecided";
 }
 
+std::vector<Look> looks_from(int pairs) {
+  BH_ASSERT(pairs >= 3);
+  std::vector<Look> looks;
+  for (const Look& model : kLooks) {
+    const double spent = binomial_cdf(model.rank - 1, model.pairs, 0.5);
+    const int now = pairs * (model.pairs / kLooks[0].pairs);
+    int rank = 0;
+    for (int above = (now + 1) / 2; rank < above;) {
+      const int middle = (rank + above + 1) / 2;
+      binomial_cdf(middle - 1, now, 0.5) <= spent ? rank = middle : above = middle - 1;
+    }
+    if (rank > 0) looks.push_back({now, rank});
+  }
+  return looks;
+}
+
 StoppingRule::StoppingRule(double margin, std::span<const Look> looks)
     : margin_(margin), looks_(looks.begin(), looks.end()) {
   BH_ASSERT(margin > 0 && !looks_.empty());

@@ -78,6 +78,22 @@ TEST_CASE("the overall error at the margin is the stated one, computed and simul
   CHECK(counts.fail > 0);
 }
 
+TEST_CASE("looks from any number of pairs spend no more than the stated error") {
+  const std::vector<Look> ten = looks_from(10);
+  REQUIRE(ten.size() == std::size(kLooks));
+  for (std::size_t i = 0; i < ten.size(); ++i) {
+    CHECK(ten[i].pairs == kLooks[i].pairs);
+    CHECK(ten[i].rank == kLooks[i].rank);
+  }
+  CHECK(looks_from(5).front().pairs == 10);  // five pairs on one side happen by chance too often
+  for (int pairs = 3; pairs <= 100; ++pairs) {
+    const std::vector<Look> looks = looks_from(pairs);
+    CHECK(looks.back().pairs == 4 * pairs);
+    CHECK_NOTHROW(StoppingRule(kMargin, looks));
+    CHECK(decision_chances(looks, 0.5).fail <= kStatedError);
+  }
+}
+
 TEST_CASE("a simulation without a noise floor has the computed chances") {
   std::mt19937 random(7);
   std::bernoulli_distribution beyond(0.75);

@@ -39,18 +39,17 @@ double cache_bytes_per_token(const engine::Config& config, double n_past) {
 }
 
 RoofSamples sample_against_roof(const std::function<double()>& decode, double bytes_per_token, BandwidthProbe& probe,
-                                std::int64_t rounds, std::int64_t min_ns, const Clock& clock,
-                                const std::function<void(std::int64_t done)>& after_round) {
+                                std::int64_t min_ns, const Clock& clock,
+                                const std::function<bool(const RoofSamples& so_far)>& enough) {
   RoofSamples samples;
   samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
-  for (std::int64_t round = 0; round < rounds; ++round) {
+  do {
     samples.tokens_per_second.push_back(decode());
     const double before = samples.read_bytes_per_second.back();
     samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
     const double roof = 0.5 * (before + samples.read_bytes_per_second.back());
     samples.fractions.push_back(samples.tokens_per_second.back() * bytes_per_token / roof);
-    if (after_round) after_round(round + 1);
-  }
+  } while (!enough(samples));
   return samples;
 }
 

@@ -32,9 +32,9 @@ struct RoofSamples {
   std::vector<double> fractions;              ///< tokens/s x bytes per token / the mean of the two reads around it
 };
 
-/// `decode` returns tokens per second of one sample; `after_round` may be empty.
+/// Rounds until `enough`, which is asked after each. `decode` returns tokens per second of one sample.
 RoofSamples sample_against_roof(const std::function<double()>& decode, double bytes_per_token, BandwidthProbe& probe,
-                                std::int64_t rounds, std::int64_t min_ns, const Clock& clock,
-                                const std::function<void(std::int64_t done)>& after_round = {});
+                                std::int64_t min_ns, const Clock& clock,
+                                const std::function<bool(const RoofSamples& so_far)>& enough);
 
 }  // namespace bh::harness

@@ -47,9 +47,10 @@ Result check_bandwidth_fraction(Workbench& bench) {
       harness::weight_bytes_per_token(*model) + harness::cache_bytes_per_token(model->config, session.n_past());
   harness::BandwidthProbe probe(static_cast<std::uint64_t>(bytes), thread_count(bench));
   const auto min_ns = static_cast<std::int64_t>(bench.number("ac10", "sample_seconds") * 1e9);
+  const auto rounds = static_cast<std::size_t>(bench.count("ac10", "rounds"));
   const auto [speeds, bandwidths, fractions] = harness::sample_against_roof(
-      [&] { return decode_sample(session, next, min_ns, bench.clock()).tokens_per_second; }, bytes, probe,
-      bench.count("ac10", "rounds"), min_ns, bench.clock());
+      [&] { return decode_sample(session, next, min_ns, bench.clock()).tokens_per_second; }, bytes, probe, min_ns,
+      bench.clock(), [&](const harness::RoofSamples& so_far) { return so_far.fractions.size() >= rounds; });
   const auto [least, most] = std::minmax_element(fractions.begin(), fractions.end());
   const double spread = (*most - *least) / median(fractions);
   add_samples(result, "bandwidth_fraction", median(fractions), "", fractions);

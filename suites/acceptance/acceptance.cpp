@@ -4,12 +4,12 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "harness/core/engine_rows.h"
 #include "harness/core/receipt.h"
 #include "harness/judge/judge.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
 #include "suites/acceptance/workbench.h"
-#include "suites/subjects/engine_rows.h"
 #include "suites/subjects/subject_options.h"
 
 namespace bh::suites::acceptance {
@@ -99,9 +99,9 @@ constexpr std::array kOptions = {
               .default_value = "fast",
               .help = "whose time budget the run has to keep",
               .choices = "fast|integration|full"},
-    engine_rows::kThreads,
-    engine_rows::kDevice,
-    engine_rows::kKernel,
+    harness::rows::kThreads,
+    harness::rows::kDevice,
+    harness::rows::kKernel,
 };
 
 /// A criterion is as good as its worst case; this is the order, worst first.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/core/engine_rows.h"
 #include "harness/core/receipt.h"
 #include "suites/crossval/checks.h"
-#include "suites/subjects/engine_rows.h"
 
 namespace bh::suites::crossval {
 
@@ -125,8 +125,8 @@ constexpr std::array kOptions = {
               .help = "threads of either side; without it every usable core here, one there",
               .min = 1,
               .max = 1024},
-    engine_rows::kDevice,
-    engine_rows::kKernel,
+    harness::rows::kDevice,
+    harness::rows::kKernel,
 };
 
 /// What a case says whose reference gave no answer. One that fails in this very case is untrusted, one that is missing,

@@ -8,10 +8,10 @@
 #include "engine/base/error.h"
 #include "engine/model/hf_names.h"
 #include "generated/bh_parity.h"
+#include "harness/core/engine_rows.h"
 #include "harness/io/model_locator.h"
 #include "harness/judge/judge.h"
 #include "suites/parity/cases.h"
-#include "suites/subjects/engine_rows.h"
 
 namespace bh::suites::parity {
 
@@ -45,9 +45,9 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "NAME",
               .help = "pre-tokenizer of the GGUF file, where it names none or a wrong one: llama-bpe, gpt-2, default"},
-    engine_rows::kThreads,
-    engine_rows::kDevice,
-    engine_rows::kKernel,
+    harness::rows::kThreads,
+    harness::rows::kDevice,
+    harness::rows::kKernel,
 };
 
 /// --strict stands among the options that every suite has.

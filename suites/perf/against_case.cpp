@@ -29,7 +29,10 @@ struct Side {
     timed->warm_up();
   }
   harness::TimedWork work() const {
-    return [this](std::int64_t min_ns) { return timed->sample(min_ns).seconds_per_token(); };
+    return [this](std::int64_t min_ns) {
+      const WorkSample sample = timed->sample(min_ns);
+      return harness::WorkDone{static_cast<double>(sample.tokens), static_cast<double>(sample.ns) * 1e-9};
+    };
   }
 };
 

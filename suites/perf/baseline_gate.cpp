@@ -82,6 +82,15 @@ bool BaselineGate::knows(const std::string& case_id) const noexcept {
   return then != nullptr && can_gate(*then);
 }
 
+std::optional<double> BaselineGate::expected_fraction(const std::string& case_id, double bytes_per_token) const {
+  const Result* then = stored(case_id);
+  const Metric* fraction = then != nullptr ? value_of(*then, kFraction) : nullptr;
+  if (fraction == nullptr) return std::nullopt;
+  Result now;
+  harness::add(now, "bytes_per_token", bytes_per_token, "bytes");
+  return *fraction->value / harness::same_bytes_factor(now, *then);
+}
+
 std::vector<Expectation> BaselineGate::expectations(const std::vector<std::string>& case_ids) const {
   std::vector<Expectation> all;
   for (const std::string& id : case_ids) {

@@ -32,6 +32,10 @@ class BaselineGate {
   /// Whether the baseline gates this case.
   bool knows(const std::string& case_id) const noexcept;
 
+  /// What f has to be, of tokens that read so many bytes: the baseline's, with what an engine that reads less for a
+  /// token gains by it. Nothing where f does not gate the case.
+  std::optional<double> expected_fraction(const std::string& case_id, double bytes_per_token) const;
+
   /// For cases that the baseline has, too. f gates by the interval of its median: all of it below 1 - margin of the
   /// baseline's is a regression, a part of it is untrusted.
   std::vector<harness::Expectation> expectations(const std::vector<std::string>& case_ids) const;

@@ -133,6 +133,7 @@ harness::SubjectSettings Bench::settings(const Spec& spec) {
   settings.threads = spec.threads;
   settings.n_ctx = context_needed(spec.model);
   settings.n_ubatch = spec.ubatch;
+  settings.cache_type = engine::cache_type_from(options().text("cache-type"));
   settings.cancelled = context_.cancelled;
   settings.api_key_file = options().text("api-key-file");
   return settings;

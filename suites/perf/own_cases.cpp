@@ -10,6 +10,7 @@
 #include "harness/measure/cpu_time.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/progress.h"
+#include "harness/measure/stopping_rule.h"
 #include "harness/measure/workload.h"
 #include "suites/perf/evidence.h"
 
@@ -40,9 +41,27 @@ void check_output(Result& result, Bench& bench, const Spec& spec, harness::Subje
   harness::add(result, "outputs_equal", equal ? 1 : 0);
 }
 
+/// What a case that times our engine begins with.
+struct TimedCase {
+  TimedCase(Result& result, Bench& bench, const Spec& spec)
+      : subject(bench.engine(spec)),
+        work(work_of(spec, subject.describe().n_vocab)),
+        timed(subject, bench.clock(), work) {
+    result.details["label"] = label(spec);
+    result.details["model_sha256"] = bench.model_sha256(spec);
+    check_output(result, bench, spec, subject, work, timed);
+    before = harness::read_cpu_time();
+  }
+
+  harness::Subject& subject;
+  Work work;
+  TimedSubject timed;
+  harness::CpuTime before;
+};
+
 /// What is known only after the samples: whether all had one answer, whose clock they were timed with, who else ran.
-void finish(Result& result, Bench& bench, harness::Subject& subject, const TimedSubject& timed,
-            const harness::CpuTime& before) {
+void finish(Result& result, Bench& bench, const TimedCase& timed_case) {
+  const auto& [subject, work, timed, before] = timed_case;
   for (harness::Metric& metric : result.metrics) {
     if (metric.name == "outputs_equal" && !timed.outputs_equal()) metric.value = 0;
   }
@@ -82,30 +101,61 @@ void append_ms(std::vector<double>& to, const std::vector<std::int64_t>& ns) {
   for (const std::int64_t value : ns) to.push_back(static_cast<double>(value) / 1e6);
 }
 
-void add_interval(Result& result, const std::string& name, const std::vector<double>& samples) {
-  const harness::MedianInterval interval = harness::median_interval(samples);
-  harness::add(result, name + "_low", interval.low);
-  harness::add(result, name + "_high", interval.high);
-  result.details[name + "_coverage"] = interval.coverage;
-}
-
 void add_speed(Result& result, const std::string& name, const std::vector<double>& samples) {
   add_median(result, name, "tok/s", samples);
   harness::add(result, "relative_spread", relative_spread(samples));
 }
 
+/// How many rounds are enough, and how well they then know f.
+class FractionRounds {
+ public:
+  /// With a fraction that is expected: looks as for pairs, each round being one of f now and f then.
+  FractionRounds(std::int64_t rounds, std::optional<double> expected, double margin)
+      : rounds_(rounds), expected_(expected), rule_(margin, harness::looks_from(static_cast<int>(rounds))) {}
+
+  std::int64_t most() const noexcept { return expected_ ? rule_.max_pairs() : rounds_; }
+
+  bool enough(const harness::RoofSamples& so_far) {
+    if (!expected_) return static_cast<std::int64_t>(so_far.fractions.size()) >= rounds_;
+    rule_.add(std::log(so_far.fractions.back() / *expected_), 0);
+    return rule_.done();
+  }
+
+  void add_interval(Result& result, const std::vector<double>& fractions) const {
+    harness::MedianInterval interval = harness::median_interval(fractions);
+    if (expected_) {
+      const harness::PairedEvidence& evidence = rule_.evidence();
+      interval.low = *expected_ * evidence.low;
+      interval.high = *expected_ * evidence.high;
+      interval.coverage = evidence.coverage;
+      result.details["decision"] = to_string(rule_.decision());
+      result.details["overall_error"] = harness::kStatedError;
+    }
+    harness::add(result, "bandwidth_fraction_low", interval.low);
+    harness::add(result, "bandwidth_fraction_high", interval.high);
+    result.details["bandwidth_fraction_coverage"] = interval.coverage;
+  }
+
+ private:
+  std::int64_t rounds_;
+  std::optional<double> expected_;
+  harness::StoppingRule rule_;
+};
+
 /// Rounds of decoding and reading memory by turns, and what the one makes of the other.
 void sample_beside_memory(Result& result, Bench& bench, const Spec& spec, const std::function<double()>& decode,
-                          double bytes) {
+                          double bytes, std::optional<double> expected) {
   harness::BandwidthProbe& probe = bench.probe(bytes, spec.threads);
   harness::Progress progress(bench.progress(), bench.clock(), label(spec));
-  const std::int64_t rounds = bench.table().rounds;
-  const harness::RoofSamples samples =
-      harness::sample_against_roof(decode, bytes, probe, rounds, bench.min_sample_ns(), bench.clock(),
-                                   [&](std::int64_t done) { progress.at(done, rounds); });
+  FractionRounds rounds(bench.table().rounds, expected, bench.number("gate", "margin"));
+  const harness::RoofSamples samples = harness::sample_against_roof(
+      decode, bytes, probe, bench.min_sample_ns(), bench.clock(), [&](const harness::RoofSamples& so_far) {
+        progress.at(static_cast<std::int64_t>(so_far.fractions.size()), rounds.most());
+        return rounds.enough(so_far);
+      });
   add_speed(result, "decode_tokens_per_second", samples.tokens_per_second);
   add_median(result, "bandwidth_fraction", "", samples.fractions);
-  add_interval(result, "bandwidth_fraction", samples.fractions);
+  rounds.add_interval(result, samples.fractions);
   add_median(result, "read_bytes_per_second", "bytes/s", samples.read_bytes_per_second);
   harness::add(result, "bytes_per_token", bytes, "bytes");
   harness::add(result, "implied_bytes_per_second", bytes * harness::median(samples.tokens_per_second), "bytes/s");
@@ -134,13 +184,16 @@ engine::GenerateOptions greedy_options(const Work& work) {
 
 double bytes_per_token(Bench& bench, const Spec& spec, const harness::SubjectInfo& info) {
   const engine::Model& model = bench.model(spec);
-  double weights = harness::weight_bytes_per_token(model);
-  const json::value* said = find(info.facts, "greedy_step_bytes");
-  if (said != nullptr && said->is_string()) weights = std::strtod(said->get_string().c_str(), nullptr);
-  if (!(weights >= 1) || !std::isfinite(weights)) {
-    fail(ErrorKind::setup, "{} says that a token reads {} bytes, which cannot be", info.name, weights);
-  }
-  return weights + harness::cache_bytes_per_token(model.config, std::max(spec.depth, 1) + 0.5 * spec.decode_tokens);
+  const auto said = [&](std::string_view fact, double otherwise) {
+    const json::value* value = find(info.facts, fact);
+    const double bytes =
+        value != nullptr && value->is_string() ? std::strtod(value->get_string().c_str(), nullptr) : otherwise;
+    if (bytes >= 1 && std::isfinite(bytes)) return bytes;
+    fail(ErrorKind::setup, "{} says that its {} are {}, which cannot be", info.name, fact, bytes);
+  };
+  const double positions = std::max(spec.depth, 1) + 0.5 * spec.decode_tokens;
+  return said("greedy_step_bytes", harness::weight_bytes_per_token(model)) +
+         said("cache_bytes_per_position", harness::cache_bytes_per_token(model.config, 1)) * positions;
 }
 
 std::string hash_ids(const std::vector<TokenId>& ids) {
@@ -189,18 +242,12 @@ Result measure_load(Bench& bench, const Spec& spec) {
 Result measure_prefill(Bench& bench, const Spec& spec) {
   Result result;
   if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
-  harness::Subject& subject = bench.engine(spec);
-  result.details["label"] = label(spec);
-  result.details["model_sha256"] = bench.model_sha256(spec);
-  const Work work = work_of(spec, subject.describe().n_vocab);
-  TimedSubject timed(subject, bench.clock(), work);
-  check_output(result, bench, spec, subject, work, timed);
-  const harness::CpuTime before = harness::read_cpu_time();
+  TimedCase timed_case(result, bench, spec);
   harness::Progress progress(bench.progress(), bench.clock(), label(spec));
   std::vector<double> speeds, first_ms;
   for (std::int64_t round = 0; round < bench.table().rounds; ++round) {
     bench.stop_if_cancelled();
-    const WorkSample sample = timed.sample(bench.min_sample_ns());
+    const WorkSample sample = timed_case.timed.sample(bench.min_sample_ns());
     speeds.push_back(sample.tokens_per_second());
     append_ms(first_ms, sample.parts_ns);
     progress.at(round + 1, bench.table().rounds);
@@ -208,30 +255,24 @@ Result measure_prefill(Bench& bench, const Spec& spec) {
   add_speed(result, "prefill_tokens_per_second", speeds);
   add_median(result, "first_token_ms", "ms", first_ms);
   add_percentiles(result, "first_token", first_ms);
-  finish(result, bench, subject, timed, before);
+  finish(result, bench, timed_case);
   return result;
 }
 
-Result measure_decode(Bench& bench, const Spec& spec) {
+Result measure_decode(Bench& bench, const Spec& spec, const ExpectedFraction& expected) {
   Result result;
   if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
-  harness::Subject& subject = bench.engine(spec);
-  result.details["label"] = label(spec);
-  result.details["model_sha256"] = bench.model_sha256(spec);
-  const Work work = work_of(spec, subject.describe().n_vocab);
-  TimedSubject timed(subject, bench.clock(), work);
-  check_output(result, bench, spec, subject, work, timed);
-
-  const harness::CpuTime before = harness::read_cpu_time();
+  TimedCase timed_case(result, bench, spec);
   std::vector<double> step_ms;
   const auto decode = [&] {
     bench.stop_if_cancelled();
-    const WorkSample sample = timed.sample(bench.min_sample_ns());
+    const WorkSample sample = timed_case.timed.sample(bench.min_sample_ns());
     append_ms(step_ms, sample.parts_ns);
     return sample.tokens_per_second();
   };
   if (bench.on_cpu()) {
-    sample_beside_memory(result, bench, spec, decode, bytes_per_token(bench, spec, subject.describe()));
+    const double bytes = bytes_per_token(bench, spec, timed_case.subject.describe());
+    sample_beside_memory(result, bench, spec, decode, bytes, expected(bytes));
   } else {
     std::vector<double> speeds;
     for (std::int64_t round = 0; round < bench.table().rounds; ++round) speeds.push_back(decode());
@@ -243,8 +284,8 @@ Result measure_decode(Bench& bench, const Spec& spec) {
     add_median(result, "inter_token_ms", "ms", step_ms);
     add_percentiles(result, "inter_token", step_ms);
   }
-  finish(result, bench, subject, timed, before);
-  gather_evidence(bench, spec, subject, result);
+  finish(result, bench, timed_case);
+  gather_evidence(bench, spec, timed_case.subject, result);
   return result;
 }
 

@@ -1,6 +1,9 @@
 // The cases in which our engine is measured alone: load, prefill, decode. Neighbour: against_case.h, beside a rival.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "harness/core/result.h"
 #include "suites/perf/bench.h"
 #include "suites/perf/timed_subject.h"
@@ -9,7 +12,12 @@ namespace bh::suites::perf {
 
 harness::Result measure_load(Bench& bench, const Spec& spec);
 harness::Result measure_prefill(Bench& bench, const Spec& spec);
-harness::Result measure_decode(Bench& bench, const Spec& spec);
+
+/// What a stored baseline expects f to be, of tokens that read so many bytes; nothing where none gates it.
+using ExpectedFraction = std::function<std::optional<double>(double bytes_per_token)>;
+/// Samples the rounds of the table; beside a baseline until its f is reached, missed, or neither after four times the
+/// rounds.
+harness::Result measure_decode(Bench& bench, const Spec& spec, const ExpectedFraction& expected);
 
 // --- shared with against_case.cpp and evidence.cpp
 Work work_of(const Spec& spec, std::int32_t n_vocab);

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "generated/bh_perf.h"
+#include "harness/core/engine_rows.h"
 #include "harness/core/receipt.h"
 #include "harness/core/report_json.h"
 #include "harness/judge/baseline.h"
@@ -17,7 +18,7 @@
 #include "suites/perf/baseline_gate.h"
 #include "suites/perf/bench.h"
 #include "suites/perf/own_cases.h"
-#include "suites/subjects/engine_rows.h"
+#include "suites/perf/together_case.h"
 
 namespace bh::suites::perf {
 
@@ -63,6 +64,10 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "LIST",
               .help = "tokens computed in one step of a prefill; without it the table's"},
+    OptionRow{.name = "sequences",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help = "so many sequences decoded in shared steps, beside one of them alone; without it the table's"},
     OptionRow{.name = "decode-tokens",
               .aliases = "n",
               .kind = OptionKind::integer,
@@ -73,7 +78,8 @@ constexpr std::array kOptions = {
     OptionRow{.name = "rounds",
               .kind = OptionKind::integer,
               .value_name = "N",
-              .help = "samples of each case that has no rival; without it the table's",
+              .help = "samples of each case that has no rival, and up to four times as many where a baseline's f is "
+                      "neither reached nor missed; without it the table's",
               .min = 5,
               .max = 10000},
     OptionRow{.name = "against",
@@ -115,8 +121,9 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "FILE",
               .help = "with --against URL: a file that holds the server's API key"},
-    engine_rows::kDevice,
-    engine_rows::kKernel,
+    harness::rows::kDevice,
+    harness::rows::kKernel,
+    harness::rows::kCacheType,
     OptionRow{.name = "numerics",
               .kind = OptionKind::choice,
               .value_name = "MODE",
@@ -146,7 +153,7 @@ class PerfSuite final : public harness::Suite {
   void finished(const Report& report) override;
 
  private:
-  Result measure(const Spec& spec, int attempt);
+  Result measure(const std::string& id, const Spec& spec, int attempt);
   Result compared(const std::string& id, const Spec& spec, int attempt);
   Verdict judged(const Result& result);
   bool measured_again(const std::string& id, const Spec& spec, Verdict verdict) const;
@@ -187,14 +194,18 @@ std::vector<Expectation> PerfSuite::expectations() {
   return all;
 }
 
-Result PerfSuite::measure(const Spec& spec, int attempt) {
+Result PerfSuite::measure(const std::string& id, const Spec& spec, int attempt) {
   switch (spec.kind) {
     case Kind::load:
       return measure_load(bench_, spec);
     case Kind::prefill:
       return measure_prefill(bench_, spec);
     case Kind::decode:
-      return measure_decode(bench_, spec);
+      return measure_decode(bench_, spec, [&](double bytes_per_token) {
+        return gate_ ? gate_->expected_fraction(id, bytes_per_token) : std::nullopt;
+      });
+    case Kind::together:
+      return measure_together(bench_, spec);
     case Kind::against_prefill:
     case Kind::against_decode:
       return measure_against(bench_, spec, attempt);
@@ -205,7 +216,7 @@ Result PerfSuite::measure(const Spec& spec, int attempt) {
 }
 
 Result PerfSuite::compared(const std::string& id, const Spec& spec, int attempt) {
-  Result result = measure(spec, attempt);
+  Result result = measure(id, spec, attempt);
   result.case_id = id;
   if (gate_ && spec.kind != Kind::baseline) gate_->compare(result);
   return result;

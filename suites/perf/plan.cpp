@@ -48,6 +48,13 @@ std::vector<std::string> texts_of(const json::object& table, std::string_view ke
   return texts;
 }
 
+/// Unlike the other lists this one may be left out: most tables decode one sequence at a time.
+std::vector<std::string> sequences_of(const harness::Options& options, const json::object& table,
+                                      const std::string& where) {
+  if (options.has("sequences")) return split(options.text("sequences"));
+  return table.contains("sequences") ? texts_of(table, "sequences", where) : std::vector<std::string>();
+}
+
 std::vector<int> read_threads(const std::vector<std::string>& parts, int usable_cores) {
   std::vector<int> threads;
   for (const std::string& part : parts) {
@@ -108,6 +115,13 @@ class Planner {
       spec.depth = depth;
       spec.decode_tokens = decode_tokens(model, depth);
       add(spec, id("decode", spec, fmt::format("/d{}", depth)), label(spec));
+    }
+    spec.kind = Kind::together;
+    spec.depth = 0;
+    spec.decode_tokens = decode_tokens(model, 0);
+    for (const std::int32_t sequences : table_.sequences) {
+      spec.sequences = sequences;
+      add(spec, id("together", spec, fmt::format("/s{}", sequences)), label(spec));
     }
   }
 
@@ -173,6 +187,7 @@ class Planner {
         planned.item.params["n_prompt"] = spec.prompt;
         planned.item.params["n_gen"] = spec.decode_tokens;
         planned.item.params["n_depth"] = spec.depth;
+        planned.item.params["n_sequences"] = spec.sequences;
       }
       if (spec.kind == Kind::against_prefill || spec.kind == Kind::against_decode) {
         planned.item.params["rival"] = rivals_[spec.rival].name;
@@ -214,6 +229,7 @@ Table read_table(const harness::Options& options, const harness::Criteria& crite
     table.prompt_lengths = read_counts(list("prompt-lengths", "prompt_lengths"), "prompt-lengths", 1);
     table.depths = read_counts(list("depths", "depths"), "depths", 0);
     table.ubatch_sizes = read_counts(list("ubatch-sizes", "ubatch_sizes"), "ubatch-sizes", 1);
+    table.sequences = read_counts(sequences_of(options, object, where), "sequences", 2);
     std::sort(table.ubatch_sizes.begin(), table.ubatch_sizes.end());
     const std::int64_t decode_tokens = options.integer_or("decode-tokens", get_int(object, "decode_tokens", where));
     refuse_outside("decode_tokens", static_cast<double>(decode_tokens), 4, 1 << 16, where);
@@ -264,6 +280,8 @@ std::string label(const Spec& spec) {
     case Kind::against_decode:
       return spec.depth == 0 ? fmt::format("tg{}", spec.decode_tokens)
                              : fmt::format("tg{} @ d{}", spec.decode_tokens, spec.depth);
+    case Kind::together:
+      return fmt::format("tg{} x {}", spec.decode_tokens, spec.sequences);
     case Kind::load:
     case Kind::baseline:
       break;
@@ -279,6 +297,8 @@ std::string_view to_string(Kind kind) noexcept {
       return "prefill";
     case Kind::decode:
       return "decode";
+    case Kind::together:
+      return "together";
     case Kind::against_prefill:
       return "against_prefill";
     case Kind::against_decode:

@@ -13,7 +13,7 @@
 
 namespace bh::suites::perf {
 
-enum class Kind { load, prefill, decode, against_prefill, against_decode, baseline };
+enum class Kind { load, prefill, decode, together, against_prefill, against_decode, baseline };
 
 /// A model to measure; a synthetic one is made when its first case runs.
 struct PerfModel {
@@ -36,6 +36,7 @@ struct Table {
   std::vector<std::string> models;  ///< "shipped", "synth:PRESET" or a path
   std::vector<int> threads;
   std::vector<std::int32_t> prompt_lengths, depths, ubatch_sizes;
+  std::vector<std::int32_t> sequences;  ///< decoded together; may be empty
   std::int32_t decode_tokens = 0;
   std::int64_t rounds = 0, loads = 0;
 };
@@ -48,6 +49,7 @@ struct Spec {
   std::int32_t prompt = 0;         ///< prefill: tokens of the prompt
   std::int32_t depth = 0;          ///< decode: tokens in the cache before the first timed one; at least one is there
   std::int32_t decode_tokens = 0;  ///< timed steps of one repetition
+  std::int32_t sequences = 1;      ///< together: how many
   std::size_t rival = 0;           ///< index of Rival
 };
 

@@ -41,8 +41,8 @@ TEST_CASE("the full table is cut down to a model's context, and what becomes equ
   const auto ids = ids_of(table, 256);
   CHECK(ids == std::vector<std::string>{"perf/load/m/cpu.avx2/t1", "perf/prefill/m/cpu.avx2/t1/p256/ub128",
                                         "perf/prefill/m/cpu.avx2/t1/p256/ub512", "perf/decode/m/cpu.avx2/t1/d0",
-                                        "perf/decode/m/cpu.avx2/t1/d127"});
-  CHECK(ids_of(table, 64).size() == 3);
+                                        "perf/decode/m/cpu.avx2/t1/d127", "perf/together/m/cpu.avx2/t1/s16"});
+  CHECK(ids_of(table, 64).size() == 4);
   const PerfModel tiny{"m", "", "m.gguf", 64};
   for (const Planned& planned : plan(table, {&tiny, 1}, {}, "cpu.avx2", true)) {
     const Spec& spec = planned.spec;
@@ -58,6 +58,8 @@ TEST_CASE("cases carry the labels people know, and their parameters") {
   CHECK(label(spec) == "tg128");
   spec.depth = 4096;
   CHECK(label(spec) == "tg128 @ d4096");
+  spec = {Kind::together, 0, 2, 512, 0, 0, 32, 16};
+  CHECK(label(spec) == "tg32 x 16");
 }
 
 TEST_CASE("no more threads than usable cores, and lists are read whole or refused") {
@@ -69,6 +71,9 @@ TEST_CASE("no more threads than usable cores, and lists are read whole or refuse
   }
   CHECK_THROWS_AS(table_of({{"depths", "-1"}}), Error);
   CHECK(table_of({{"depths", "0,7"}}).depths == std::vector<std::int32_t>{0, 7});
+  CHECK(table_of({}).sequences.empty());
+  CHECK(table_of({{"sequences", "2,16"}}).sequences == std::vector<std::int32_t>{2, 16});
+  CHECK_THROWS_AS(table_of({{"sequences", "1"}}), Error);  // one alone is what decoding is
 }
 
 TEST_CASE("rivals are told apart by how they are named") {

@@ -39,6 +39,7 @@ class FakeBackend final : public engine::Backend {
   std::int32_t max_rows() const noexcept override { return max_rows_; }
   std::size_t weight_bytes() const noexcept override { return 0; }
   std::size_t greedy_step_bytes() const noexcept override { return 0; }
+  std::size_t cache_bytes_per_position() const noexcept override { return 0; }
   std::unique_ptr<engine::KvCache> make_cache(std::int32_t n_ctx, engine::Numerics) override {
     auto cache = std::make_unique<Cache>();
     cache->tokens.resize(static_cast<std::size_t>(n_ctx));

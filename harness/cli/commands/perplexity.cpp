@@ -38,6 +38,7 @@ constexpr std::array kRows = {
     rows::kMicroBatch,
     rows::kThreads,
     rows::kKernel,
+    rows::kCacheType,
     rows::kDevice,
     rows::kPreTokenizer,
     rows::kNumerics,
@@ -107,6 +108,7 @@ int run(CommandContext& context) {
   const auto backend = device.load(model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                            .kernel = options.text("kernel"),
                                            .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
+                                           .cache_type = engine::cache_type_from(options.text("cache-type")),
                                            .head_screen = engine::HeadScreen::never});  // every logit counts
   const std::int64_t start = context.clock.steady_ns();
   std::int64_t expected = 0;

@@ -112,6 +112,7 @@ constexpr std::array kRows = {
               .choices = "auto|never"},
     rows::kKernel,
     rows::kHeadScreen,
+    rows::kCacheType,
     rows::kDevice,
     rows::kPreTokenizer,
     rows::kNumerics,
@@ -150,6 +151,7 @@ Loaded load(CommandContext& context) {
   loaded.backend = device.load(loaded.model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                               .kernel = options.text("kernel"),
                                               .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
+                                              .cache_type = engine::cache_type_from(options.text("cache-type")),
                                               .head_screen = head_screen_from(options.text("head-screen"))});
   loaded.load_ns = context.clock.steady_ns() - start;
   return loaded;
