@@ -68,7 +68,7 @@ TEST_CASE("every emitted document is valid, and no object of it may gain, lose o
         object.erase(key);
         if (schema.fault(document).empty()) FAIL("may be missing");
         object = whole;
-        object[key] = json::array{json::array{}};
+        object[key] = json::array(1, json::value(json::array()));  // not {json::array{}}, which clang takes for a copy
         if (schema.fault(document).empty()) FAIL("may be of any type");
         mutations += 2;
       }
