@@ -18,19 +18,19 @@ namespace bh::engine {
 
 /// Which rounding points a session follows.
 /// one_answer: ours, the same bits for every thread count, instruction set and batch split.
-/// reference_*: bitnet.cpp's f16 and accumulation order, for comparison only; batch = how it evaluates two or more
-/// positions in one call, single = one position at a time.
-enum class Numerics { one_answer, reference_batch, reference_single };
+/// one_answer_kv_int8: the same, but for keys and values kept as int8 codes with a float scale for each position and
+/// head: half the bytes, and its own bits. What it costs in quality is measured, not promised (`bitharness
+/// perplexity`). reference_*: bitnet.cpp's f16 and accumulation order, for comparison only; batch = how it evaluates
+/// two or more positions in one call, single = one position at a time.
+enum class Numerics { one_answer, one_answer_kv_int8, reference_batch, reference_single };
 
 std::string_view to_string(Numerics numerics) noexcept;
-
-/// How keys and values are kept. int8: codes with one float scale for each position and head, half the bytes; what that
-/// costs in quality is measured, not promised (`bitharness perplexity --cache-type int8`). Reference numerics know f16.
-enum class CacheType { f16, int8 };
-
-std::string_view to_string(CacheType type) noexcept;
 /// Throws Error(usage) on an unknown name.
-CacheType cache_type_from(std::string_view name);
+Numerics numerics_from(std::string_view name);
+
+constexpr bool is_reference(Numerics numerics) noexcept {
+  return numerics == Numerics::reference_batch || numerics == Numerics::reference_single;
+}
 
 /// Keys and values of one sequence, owned by the device that made it.
 class KvCache {
@@ -38,6 +38,7 @@ class KvCache {
   virtual ~KvCache() = default;
   virtual std::int32_t n_ctx() const noexcept = 0;
   virtual std::size_t bytes() const noexcept = 0;
+  virtual std::size_t bytes_per_position() const noexcept = 0;  ///< of keys and values that are read, all layers
 };
 
 /// One row of a step: one token of one sequence. Rows of a sequence stand in order of position.
@@ -70,9 +71,7 @@ class Backend {
   virtual std::size_t weight_bytes() const noexcept = 0;  ///< packed weights held on the device
   /// Bytes of weights that a greedy decode step of one row reads, without the few rows that a screened head rescores.
   virtual std::size_t greedy_step_bytes() const noexcept = 0;
-  /// Bytes of keys and values of one position, all layers.
-  virtual std::size_t cache_bytes_per_position() const noexcept = 0;
-  /// Throws Error(setup) where memory does not suffice, Error(usage) where the numerics have no cache of the type.
+  /// Throws Error(setup) where memory does not suffice.
   virtual std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) = 0;
 
   /// Starts a step of 1 .. max_rows() rows; every cache was made with the same numerics.
@@ -108,7 +107,6 @@ struct BackendOptions {
   int threads = 0;     ///< 0 = every usable core; more than those are not started unless oversubscribe is set
   std::string kernel;  ///< force the kernel rows of this ISA or name; empty = best usable
   std::int32_t max_rows = 512;
-  CacheType cache_type = CacheType::f16;
   HeadScreen head_screen = HeadScreen::automatic;  ///< automatic = where the head is large enough to gain by it
   bool oversubscribe = false;                      ///< for tests: as many threads as asked for, whatever the machine
 };

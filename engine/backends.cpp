@@ -18,6 +18,8 @@ std::string_view to_string(Numerics numerics) noexcept {
   switch (numerics) {
     case Numerics::one_answer:
       return "one_answer";
+    case Numerics::one_answer_kv_int8:
+      return "one_answer_kv_int8";
     case Numerics::reference_batch:
       return "reference_batch";
     case Numerics::reference_single:
@@ -26,13 +28,14 @@ std::string_view to_string(Numerics numerics) noexcept {
   return "unknown";
 }
 
-std::string_view to_string(CacheType type) noexcept { return type == CacheType::int8 ? "int8" : "f16"; }
-
-CacheType cache_type_from(std::string_view name) {
-  for (const CacheType type : {CacheType::f16, CacheType::int8}) {
-    if (to_string(type) == name) return type;
+Numerics numerics_from(std::string_view name) {
+  std::string known;
+  for (const Numerics numerics :
+       {Numerics::one_answer, Numerics::one_answer_kv_int8, Numerics::reference_batch, Numerics::reference_single}) {
+    if (to_string(numerics) == name) return numerics;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", to_string(numerics));
   }
-  fail(ErrorKind::usage, "unknown type of KV cache \"{}\"; known: f16, int8", name);
+  fail(ErrorKind::usage, "unknown numerics \"{}\"; known: {}", name, known);
 }
 
 std::span<const Device> devices() noexcept { return kDevices; }

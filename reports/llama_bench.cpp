@@ -42,6 +42,8 @@ std::string line_of(const Report& report, const Case& item, const Metric& speed)
   const auto tokens = static_cast<double>(n_prompt + n_gen);
   std::vector<double> ns;
   for (const double sample : speed.samples) ns.push_back(std::round(tokens / sample * 1e9));
+  const std::string device = text_of(report.notes, "device");
+  const char* cache_type = device.find(".kv_int8") != std::string::npos ? "int8" : "f16";
   const auto whole = [](double value) { return static_cast<std::int64_t>(std::llround(value)); };
   json::array samples_ns, samples_ts;
   for (const double value : ns) samples_ns.push_back(whole(value));
@@ -51,7 +53,7 @@ std::string line_of(const Report& report, const Case& item, const Metric& speed)
                    {"build_number", 0},
                    {"cpu_info", report.environment.cpu_model},
                    {"gpu_info", ""},
-                   {"backends", text_of(report.notes, "device")},
+                   {"backends", device},
                    {"model_filename", text_of(model, "path")},
                    {"model_type", fmt::format("{} {}", text_of(model, "architecture"), text_of(model, "weights_type"))},
                    {"model_size", integer_of(model, "file_bytes")},
@@ -59,8 +61,8 @@ std::string line_of(const Report& report, const Case& item, const Metric& speed)
                    {"n_batch", integer_of(item.params, "n_ubatch")},
                    {"n_ubatch", integer_of(item.params, "n_ubatch")},
                    {"n_threads", integer_of(item.params, "threads")},
-                   {"type_k", "f16"},
-                   {"type_v", "f16"},
+                   {"type_k", cache_type},
+                   {"type_v", cache_type},
                    {"n_gpu_layers", 0},
                    {"n_prompt", n_prompt},
                    {"n_gen", n_gen},

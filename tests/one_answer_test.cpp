@@ -2,6 +2,8 @@
 // count, instruction set and batch split, and in every build (g++ or clang, debug, release or with sanitizers).
 #include <fmt/format.h>
 
+#include <cmath>
+#include <limits>
 #include <map>
 #include <random>
 #include <vector>
@@ -41,10 +43,8 @@ std::string committed_hash(const std::string& name) {
   return bh::get_string(bh::read_json_file(path.string()).as_object(), name, path.string());
 }
 
-std::unique_ptr<Backend> load(const std::shared_ptr<const Model>& model, const std::string& isa, int threads,
-                              CacheType cache_type = CacheType::f16) {
+std::unique_ptr<Backend> load(const std::shared_ptr<const Model>& model, const std::string& isa, int threads) {
   BackendOptions options;
-  options.cache_type = cache_type;
   options.kernel = isa;
   options.threads = threads;
   options.oversubscribe = true;
@@ -52,8 +52,9 @@ std::unique_ptr<Backend> load(const std::shared_ptr<const Model>& model, const s
 }
 
 /// Logits of all tokens, evaluated in steps of the given sizes, the last one as often as needed.
-std::string hash_of(Backend& backend, const std::vector<TokenId>& tokens, const std::vector<std::size_t>& splits) {
-  Session session(backend, static_cast<std::int32_t>(tokens.size()));
+std::string hash_of(Backend& backend, const std::vector<TokenId>& tokens, const std::vector<std::size_t>& splits,
+                    Numerics numerics = Numerics::one_answer) {
+  Session session(backend, static_cast<std::int32_t>(tokens.size()), numerics);
   std::vector<float> logits;
   std::size_t done = 0;
   for (std::size_t i = 0; done < tokens.size(); ++i) {
@@ -85,21 +86,41 @@ TEST_CASE("the shipped model's logits have the committed bits for any threads, k
 }
 
 TEST_CASE("with an int8 KV cache they have committed bits, too, which are others") {
+  constexpr Numerics kInt8 = Numerics::one_answer_kv_int8;
   const auto model = load_model(bh::test::shipped_model() / "kjv-3m-i2_s.gguf");
   const std::vector<TokenId> tokens = draw_tokens(150, model->config.n_vocab);
   const std::string expected = committed_hash("kjv-3m-i2_s, int8 KV cache");
   REQUIRE(expected != committed_hash("kjv-3m-i2_s"));
   for (const std::string& isa : usable_isas()) {
-    const auto backend = load(model, isa, 3, CacheType::int8);
+    const auto backend = load(model, isa, 3);
     for (const auto& splits : kSplits) {
       INFO(isa << ", first step " << splits[0]);
-      REQUIRE(hash_of(*backend, tokens, splits) == expected);
+      REQUIRE(hash_of(*backend, tokens, splits, kInt8) == expected);
     }
+    const Session half(*backend, 256), codes(*backend, 256, kInt8);
+    CHECK(codes.kv_bytes() < half.kv_bytes() * 6 / 10);
+    CHECK(codes.kv_bytes_per_position() < half.kv_bytes_per_position() * 6 / 10);
   }
-  const auto backend = load(model, "", 1, CacheType::int8);
-  const Session half(*load(model, "", 1), 256), codes(*backend, 256);
-  CHECK(codes.kv_bytes() < half.kv_bytes() * 6 / 10);
-  CHECK_THROWS_WITH(Session(*backend, 256, Numerics::reference_batch), Catch::Contains("f16"));
+}
+
+TEST_CASE("what is not a number shows in every later output of an int8 KV cache, until it is rewound") {
+  const auto shipped = load_model(bh::test::shipped_model() / "kjv-3m-i2_s.gguf");
+  const auto backend = load(shipped, "", 1);
+  Session session(*backend, 300, Numerics::one_answer_kv_int8), clean(*backend, 300, Numerics::one_answer_kv_int8);
+  const std::vector<TokenId> tokens = draw_tokens(270, shipped->config.n_vocab);
+  const auto nan_at_layer = [](std::string_view name, int layer, std::span<float> values, std::int64_t) {
+    if (name == "k" && layer == 1) values.back() = std::numeric_limits<float>::quiet_NaN();
+  };
+  session.eval(std::span(tokens).first(20));
+  backend->set_patch(nan_at_layer);
+  session.eval(std::span(tokens).subspan(20, 1));
+  backend->set_patch({});
+  for (const float logit : session.eval(std::span(tokens).subspan(21, 1))) REQUIRE(std::isnan(logit));
+  session.rewind(20);
+  const auto after = session.eval(std::span(tokens).subspan(20));
+  const std::vector<float> kept(after.begin(), after.end());
+  const auto expected = clean.eval(tokens);
+  CHECK(std::equal(kept.begin(), kept.end(), expected.begin(), expected.end()));
 }
 
 TEST_CASE("a model with 2B-4T head shapes has the committed bits beyond one attention block") {
@@ -111,6 +132,7 @@ TEST_CASE("a model with 2B-4T head shapes has the committed bits beyond one atte
   const auto model = make_synth_model(options);
   const std::vector<TokenId> tokens = draw_tokens(270, model->config.n_vocab);  // blocks hold 256 positions
   const std::string expected = committed_hash("heads-2b4t");
+  const std::string expected_int8 = committed_hash("heads-2b4t, int8 KV cache");
   for (const std::string& isa : usable_isas()) {
     const bool slow = isa == "scalar";
     for (const int threads : slow ? std::vector<int>{2} : std::vector<int>{1, 2, 3, 7}) {
@@ -119,6 +141,7 @@ TEST_CASE("a model with 2B-4T head shapes has the committed bits beyond one atte
         INFO(isa << ", " << threads << " threads, first step " << kSplits[i][0]);
         REQUIRE(hash_of(*backend, tokens, kSplits[i]) == expected);
       }
+      if (threads == 2) REQUIRE(hash_of(*backend, tokens, kSplits[0], Numerics::one_answer_kv_int8) == expected_int8);
     }
   }
 }

@@ -66,6 +66,7 @@ CpuFeatures detect_features() {
 #elif defined(__aarch64__)
 CpuFeatures detect_features() {
   CpuFeatures features;
+  features.neon = true;
   features.neon_dotprod = (getauxval(AT_HWCAP) & (1ul << 20)) != 0;  // HWCAP_ASIMDDP
   return features;
 }

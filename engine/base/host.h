@@ -10,6 +10,7 @@ struct CpuFeatures {
   bool avx2 = false;         ///< with FMA and F16C, and ymm state enabled by the OS
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
   bool amx_int8 = false;     ///< hardware only; the kernel's permission is asked where it is used
+  bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };
 

@@ -26,7 +26,7 @@ void CpuBackend::attend_block(int layer, std::int64_t row, std::int64_t kv_head,
   const auto& cache = *static_cast<const CpuKvCache*>(step.cache);
   const std::int64_t heads = config.n_head / config.n_head_kv;
   float* max = partial + heads * cache.value_stride();
-  const bool int8 = cache.type() == CacheType::int8;
+  const bool int8 = cache.int8();
   const auto attention = int8 ? kernels_.floats->attention_block_int8 : kernels_.floats->attention_block;
   attention({.q = q_.row(row) + kv_head * heads * config.head_dim,
              .heads = heads,
@@ -61,7 +61,8 @@ void CpuBackend::finish_attention(std::int64_t row, std::int64_t kv_head, const 
   for (std::int64_t h = 0; h < heads; ++h) {
     for (std::int64_t d = 0; d < config.head_dim; ++d) dst[h * config.head_dim + d] = total[h * stride + d] / sum[h];
   }
-  count(kAttention, heads);
+  const StepRow& step = rows_[static_cast<std::size_t>(row)];
+  count(static_cast<const CpuKvCache*>(step.cache)->int8() ? kAttentionInt8 : kAttention, heads);
 }
 
 void CpuBackend::attend_one_answer(int layer) {

@@ -12,25 +12,10 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a time: large enough to stream
-constexpr std::int64_t kTokenTile = 32;         // tokens whose sums stay in L1 while a chunk is multiplied
-constexpr std::int64_t kMaxChunkGroups = 64, kMaxChunkRows = 512;
-
 std::vector<float> padded(const std::vector<float>& values) {
   std::vector<float> result(static_cast<std::size_t>(round_up(static_cast<std::int64_t>(values.size()), kPad)));
   std::copy(values.begin(), values.end(), result.begin());
   return result;
-}
-
-std::int64_t chunk_groups(const PackedTernary& matrix) {
-  const std::int64_t groups = std::clamp<std::int64_t>(kChunkBytes / matrix.group_bytes(), 1, kMaxChunkGroups);
-  return groups > 1 ? groups / 2 * 2 : 1;  // kernels take groups in pairs
-}
-
-std::int64_t row_bytes(const Matrix& matrix) { return static_cast<std::int64_t>(matrix.bytes.size()) / matrix.rows; }
-
-std::int64_t chunk_rows(const Matrix& matrix) {
-  return std::clamp<std::int64_t>(kChunkBytes / row_bytes(matrix), 1, kMaxChunkRows);
 }
 
 int threads_for(const BackendOptions& options) {
@@ -45,7 +30,6 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
       kernels_(bind_kernels(options.kernel)),
       pool_(threads_for(options)),
       max_rows_(std::max(1, options.max_rows)),
-      cache_type_(options.cache_type),
       attention_scale_(1.0f / std::sqrt(static_cast<float>(model_->config.head_dim))) {
   const Config& config = model_->config;
   std::int64_t bytes = 0;
@@ -103,8 +87,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
 }
 
 std::string CpuBackend::describe() const {
-  return fmt::format("cpu, {}, {} thread{}{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s",
-                     cache_type_ == CacheType::int8 ? ", int8 KV cache" : "");
+  return fmt::format("cpu, {}, {} thread{}", kernels_.ternary_name, pool_.threads(), pool_.threads() == 1 ? "" : "s");
 }
 
 std::size_t CpuBackend::greedy_step_bytes() const noexcept {
@@ -114,19 +97,9 @@ std::size_t CpuBackend::greedy_step_bytes() const noexcept {
   return bytes;
 }
 
-std::size_t CpuBackend::cache_bytes_per_position() const noexcept {
-  const Config& config = model_->config;
-  const auto dim = static_cast<std::size_t>(config.head_dim);
-  const std::size_t head = cache_type_ == CacheType::int8 ? dim + sizeof(float) : dim * sizeof(std::uint16_t);
-  return 2 * static_cast<std::size_t>(config.n_layer) * static_cast<std::size_t>(config.n_head_kv) * head;
-}
-
 std::unique_ptr<KvCache> CpuBackend::make_cache(std::int32_t n_ctx, Numerics numerics) {
-  if (cache_type_ != CacheType::f16 && numerics != Numerics::one_answer) {
-    fail(ErrorKind::usage, "the numerics {} keep keys and values in f16; leave out --cache-type", to_string(numerics));
-  }
   try {
-    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics, cache_type_);
+    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics);
   } catch (const std::bad_alloc&) {
     fail(ErrorKind::setup, "not enough memory for a KV cache of {} tokens; ask for a smaller context (-c)", n_ctx);
   }
@@ -216,75 +189,6 @@ void CpuBackend::prepare_input(RowBuffer& x, const std::vector<float>& norm, std
         if (dense == nullptr) quantize_row(row, input.row(row), n);
       });
   input_ = &input;
-}
-
-void CpuBackend::multiply(std::span<const Product> products) {
-  // Chunks of all products form one region: one barrier, however many matrices share the input.
-  std::array<std::int64_t, 4> first_chunk{};
-  for (std::size_t i = 0; i < products.size(); ++i) {
-    const CpuMatrix& matrix = *products[i].matrix;
-    const auto* ternary = std::get_if<PackedTernary>(&matrix);
-    const auto* dense = std::get_if<Matrix>(&matrix);
-    const std::int64_t per_chunk = ternary ? chunk_groups(*ternary) : chunk_rows(*dense);
-    const std::int64_t units = ternary ? ternary->groups : dense->rows;
-    first_chunk[i + 1] = first_chunk[i] + round_up(units, per_chunk) / per_chunk;
-    count(ternary ? kTernary : dense_counter(dense->format->type), n_rows_);
-  }
-  pool_.run(first_chunk[products.size()], [&](std::int64_t chunk, int thread) {
-    std::size_t i = 0;
-    while (chunk >= first_chunk[i + 1]) ++i;
-    const Product& product = products[i];
-    const std::int64_t index = chunk - first_chunk[i];
-    if (const auto* ternary = std::get_if<PackedTernary>(product.matrix)) {
-      const std::int64_t per_chunk = chunk_groups(*ternary), first = index * per_chunk;
-      multiply_ternary(*ternary, product, first, std::min(per_chunk, ternary->groups - first), thread);
-    } else {
-      const auto& dense = std::get<Matrix>(*product.matrix);
-      const std::int64_t per_chunk = chunk_rows(dense), first = index * per_chunk;
-      const std::int64_t rows = std::min(per_chunk, dense.rows - first);
-      if (!product.accumulate) {
-        multiply_dense(dense, first, rows, input_->row(0), input_->stride, n_rows_, product.y->row(0) + first,
-                       product.y->stride);
-        return;
-      }
-      // The residual is added to the finished product, as for ternary matrices.
-      for (std::int64_t token = 0; token < n_rows_; ++token) {
-        float finished[kMaxChunkRows];
-        multiply_dense(dense, first, rows, input_->row(token), input_->stride, 1, finished, rows);
-        for (std::int64_t r = 0; r < rows; ++r) product.y->row(token)[first + r] += finished[r];
-      }
-    }
-  });
-}
-
-void CpuBackend::multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group,
-                                  std::int64_t groups, int thread) noexcept {
-  std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
-  for (std::int64_t token = 0; token < n_rows_; token += kTokenTile) {
-    const std::int64_t tokens = std::min(kTokenTile, n_rows_ - token);
-    kernels_.ternary({matrix.weights.data() + group * matrix.group_bytes(), groups, matrix.steps,
-                      codes_.data() + token * code_stride_, code_stride_, tokens, sums});
-    kernels_.floats->scale_sums({sums, groups, tokens, activation_scale_.data() + token, code_sum_.data() + token,
-                                 matrix.scale, matrix.post_scale, product.accumulate,
-                                 product.y->row(token) + group * kGroupRows, product.y->stride});
-  }
-}
-
-bool CpuBackend::rounds_input_to_half(const Matrix& matrix) const noexcept {
-  return reference() && reference_single(n_rows_) && matrix.format->type == TensorType::f16;
-}
-
-void CpuBackend::multiply_dense(const Matrix& matrix, std::int64_t first_row, std::int64_t rows, const float* x,
-                                std::int64_t x_stride, std::int64_t tokens, float* y, std::int64_t y_stride) noexcept {
-  const std::int64_t bytes = row_bytes(matrix);
-  const bool sixteen_lanes = reference() && !reference_single(n_rows_) && matrix.format->type == TensorType::f16;
-  const DenseKernel kernel =
-      sixteen_lanes ? kernels_.dense->f16_sixteen_lanes : dense_kernel(*kernels_.dense, matrix.format->type);
-  kernel({matrix.bytes.data() + first_row * bytes, bytes, rows, matrix.cols, x, x_stride, tokens, y, y_stride});
-  if (matrix.post_scale == 1.0f) return;
-  for (std::int64_t token = 0; token < tokens; ++token) {
-    for (std::int64_t r = 0; r < rows; ++r) y[token * y_stride + r] *= matrix.post_scale;
-  }
 }
 
 void CpuBackend::qkv(int layer) {
@@ -394,19 +298,6 @@ void CpuBackend::norm_output() {
                });
 }
 
-/// y [rows, n_vocab] = the logits of `rows` rows from `row` on.
-void CpuBackend::multiply_head(std::int64_t row, std::int64_t rows, float* y) {
-  if (rows == 0) return;
-  const Matrix& output = model_->output;
-  const std::int64_t per_chunk = chunk_rows(output), chunks = round_up(output.rows, per_chunk) / per_chunk;
-  pool_.run(chunks, [&](std::int64_t chunk, int) {
-    const std::int64_t first = chunk * per_chunk;
-    multiply_dense(output, first, std::min(per_chunk, output.rows - first), h_.row(row), h_.stride, rows, y + first,
-                   output.rows);
-  });
-  count(dense_counter(output.format->type), rows);
-}
-
 void CpuBackend::head() {
   norm_output();
   logits_.resize(static_cast<std::size_t>(n_rows_ * model_->output.rows));
@@ -446,24 +337,6 @@ void CpuBackend::tap(std::string_view name, int layer, RowBuffer& values, std::i
   }
 }
 
-CpuBackend::Counter CpuBackend::dense_counter(TensorType type) noexcept {
-  switch (type) {
-    case TensorType::f32:
-      return kDenseF32;
-    case TensorType::f16:
-      return kDenseF16;
-    case TensorType::bf16:
-      return kDenseBf16;
-    case TensorType::q8_0:
-      return kDenseQ8;
-    case TensorType::q6_k:
-      return kDenseQ6;
-    case TensorType::i2_s:
-      break;
-  }
-  return kTernary;
-}
-
 std::vector<KernelCount> CpuBackend::kernel_counts() const {
   const std::string& dense = kernels_.dense_isa;
   const std::string& floats = kernels_.float_isa;
@@ -478,6 +351,7 @@ std::vector<KernelCount> CpuBackend::kernel_counts() const {
                                                     "rms_norm." + floats,
                                                     "quantize_i8." + floats,
                                                     "attention." + floats,
+                                                    "attention_int8." + floats,
                                                     "glu." + floats,
                                                     "rms_norm.reference",
                                                     "attention.reference"};

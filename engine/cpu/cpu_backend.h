@@ -1,5 +1,5 @@
-// The CPU device: packed weights, a thread pool and the ops of Backend. Neighbours: cpu_attention.cpp (one answer),
-// cpu_reference.cpp (the reference's rounding points), kernel_table.h (which kernels it binds).
+// The CPU device: packed weights, a thread pool and the ops of Backend. Neighbours: cpu_matmul.cpp, cpu_attention.cpp
+// (one answer), cpu_reference.cpp (the reference's rounding points), kernel_table.h (which kernels it binds).
 #pragma once
 
 #include <array>
@@ -39,6 +39,9 @@ struct RowBuffer {
   const float* row(std::int64_t i) const noexcept { return data.data() + i * stride; }
 };
 
+inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix that a thread takes at a time
+inline constexpr std::int64_t kTokenTile = 32;       ///< tokens whose sums stay in L1 while a chunk is multiplied
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(std::shared_ptr<const Model> model, const BackendOptions& options);
@@ -48,7 +51,6 @@ class CpuBackend final : public Backend {
   std::int32_t max_rows() const noexcept override { return max_rows_; }
   std::size_t weight_bytes() const noexcept override { return weight_bytes_; }
   std::size_t greedy_step_bytes() const noexcept override;
-  std::size_t cache_bytes_per_position() const noexcept override;
   std::unique_ptr<KvCache> make_cache(std::int32_t n_ctx, Numerics numerics) override;
 
   void begin(std::span<const StepRow> rows) override;
@@ -85,6 +87,7 @@ class CpuBackend final : public Backend {
     kNorm,
     kQuantize,
     kAttention,
+    kAttentionInt8,
     kGlu,
     kReferenceNorm,
     kReferenceAttention,
@@ -98,7 +101,7 @@ class CpuBackend final : public Backend {
     bool accumulate;
   };
 
-  bool reference() const noexcept { return numerics_ != Numerics::one_answer; }
+  bool reference() const noexcept { return is_reference(numerics_); }
   /// How the reference would evaluate this many rows: one row, or several at once.
   bool reference_single(std::int64_t rows) const noexcept {
     return numerics_ == Numerics::reference_single || rows == 1;
@@ -147,7 +150,6 @@ class CpuBackend final : public Backend {
   BoundKernels kernels_;
   ThreadPool pool_;
   std::int32_t max_rows_;
-  CacheType cache_type_;
   float attention_scale_;               ///< 1 / sqrt(head_dim)
   AlignedBuffer<std::uint8_t> packed_;  ///< all ternary matrices in one piece, so that huge pages cover small ones, too
   std::vector<CpuLayer> layers_;
@@ -165,7 +167,7 @@ class CpuBackend final : public Backend {
   std::vector<float> activation_scale_;
   std::vector<std::int32_t> code_sum_;
   const RowBuffer* input_ = nullptr;  ///< float input of multiply()
-  AlignedBuffer<std::int32_t> sums_;  ///< [threads, kChunkSums]
+  AlignedBuffer<std::int32_t> sums_;  ///< [threads, kMaxChunkGroups, kTokenTile, kGroupRows]
   AlignedBuffer<float> scratch_;      ///< per-thread attention scratch
   std::int64_t scratch_stride_ = 0;
   std::vector<float> partials_;

@@ -26,7 +26,7 @@ RopeTable::RopeTable(const Config& config, std::int64_t n_ctx, Numerics numerics
     for (std::int64_t i = 0; i < half; ++i, angle *= step) {
       const double exact = static_cast<double>(position) * frequency[static_cast<std::size_t>(i)] * scale;
       const double copied = static_cast<double>(static_cast<float>(scale) * angle);
-      const SinCos value = exact_sincos(numerics == Numerics::one_answer ? exact : copied);
+      const SinCos value = exact_sincos(is_reference(numerics) ? copied : exact);
       cos[static_cast<std::size_t>(position * half + i)] = static_cast<float>(value.cos);
       sin[static_cast<std::size_t>(position * half + i)] = static_cast<float>(value.sin);
     }
@@ -56,19 +56,18 @@ float quantize_head(const float* x, std::int64_t n, std::int8_t* codes, const In
 
 }  // namespace
 
-CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics, CacheType type)
+CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics)
     : n_ctx_(n_ctx),
       numerics_(numerics),
-      type_(type),
       n_layer_(config.n_layer),
       n_head_kv_(config.n_head_kv),
       head_dim_(config.head_dim),
-      block_(numerics == Numerics::one_answer ? std::min(round_up(n_ctx, kKeyLanes), kAttentionBlock) : n_ctx),
-      value_stride_(numerics == Numerics::one_answer ? round_up(config.head_dim, 16) : round_up(n_ctx, kPad)),
+      block_(is_reference(numerics) ? n_ctx : std::min(round_up(n_ctx, kKeyLanes), kAttentionBlock)),
+      value_stride_(is_reference(numerics) ? round_up(n_ctx, kPad) : round_up(config.head_dim, 16)),
       keys_per_head_(round_up(block_, kKeyLanes) * config.head_dim),
-      values_per_head_((numerics == Numerics::one_answer ? block_ : config.head_dim) * value_stride_),
-      scales_per_head_(type == CacheType::int8 ? round_up(block_, kKeyLanes) : 0),
-      element_bytes_(type == CacheType::int8 ? 1 : 2),
+      values_per_head_((is_reference(numerics) ? config.head_dim : block_) * value_stride_),
+      scales_per_head_(int8() ? round_up(block_, kKeyLanes) : 0),
+      element_bytes_(int8() ? 1 : 2),
       rope_(config, n_ctx, numerics) {
   const std::int64_t pieces = round_up(n_ctx, block_) / block_ * n_layer_ * n_head_kv_;
   keys_ = AlignedBuffer<std::byte>(static_cast<std::size_t>(pieces * keys_per_head_ * element_bytes_));
@@ -77,13 +76,19 @@ CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numeri
   value_scales_ = AlignedBuffer<float>(static_cast<std::size_t>(pieces * scales_per_head_));
 }
 
+std::size_t CpuKvCache::bytes_per_position() const noexcept {
+  const std::size_t scale = int8() ? sizeof(float) : 0;
+  const std::size_t head = static_cast<std::size_t>(head_dim_ * element_bytes_) + scale;
+  return 2 * static_cast<std::size_t>(n_layer_ * n_head_kv_) * head;
+}
+
 std::int64_t CpuKvCache::key_index(std::int64_t position, std::int64_t dim) const noexcept {
-  if (numerics_ != Numerics::one_answer) return position * head_dim_ + dim;
+  if (is_reference(numerics_)) return position * head_dim_ + dim;
   return (position / kKeyLanes * head_dim_ + dim) * kKeyLanes + position % kKeyLanes;
 }
 
 std::int64_t CpuKvCache::value_index(std::int64_t position, std::int64_t dim) const noexcept {
-  return numerics_ == Numerics::one_answer ? position * value_stride_ + dim : dim * value_stride_ + position;
+  return is_reference(numerics_) ? dim * value_stride_ + position : position * value_stride_ + dim;
 }
 
 void CpuKvCache::append_halves(std::int64_t piece, std::int64_t in_block, const float* key,
@@ -109,8 +114,7 @@ void CpuKvCache::append_codes(std::int64_t piece, std::int64_t in_block, const f
 void CpuKvCache::append(int layer, std::int64_t position, const float* key, const float* value) noexcept {
   for (std::int64_t head = 0; head < n_head_kv_; ++head, key += head_dim_, value += head_dim_) {
     const std::int64_t piece = at(layer, head, position / block_);
-    type_ == CacheType::int8 ? append_codes(piece, position % block_, key, value)
-                             : append_halves(piece, position % block_, key, value);
+    int8() ? append_codes(piece, position % block_, key, value) : append_halves(piece, position % block_, key, value);
   }
 }
 

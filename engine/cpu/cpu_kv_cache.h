@@ -22,19 +22,20 @@ struct RopeTable {
 
 class CpuKvCache : public KvCache {
  public:
-  CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics, CacheType type);
+  CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics);
 
   std::int32_t n_ctx() const noexcept override { return n_ctx_; }
   std::size_t bytes() const noexcept override {
     return keys_.size() + values_.size() + (key_scales_.size() + value_scales_.size()) * sizeof(float);
   }
+  std::size_t bytes_per_position() const noexcept override;
   Numerics numerics() const noexcept { return numerics_; }
   const RopeTable& rope() const noexcept { return rope_; }
 
   /// Stores one position's rotated key and value, [n_head_kv, head_dim] each.
   void append(int layer, std::int64_t position, const float* key, const float* value) noexcept;
 
-  // one_answer: blocks of kAttentionBlock positions: keys [positions / 16, head_dim, 16], values [positions,
+  // one_answer*: blocks of kAttentionBlock positions: keys [positions / 16, head_dim, 16], values [positions,
   //             value_stride].
   // reference:  one block of n_ctx positions: keys [n_ctx, head_dim], values [head_dim, padded n_ctx], as the reference
   //             without flash attention.
@@ -45,14 +46,14 @@ class CpuKvCache : public KvCache {
   const std::byte* values(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
     return values_.data() + at(layer, kv_head, block) * values_per_head_ * element_bytes_;
   }
-  /// [kAttentionBlock]; nothing for f16.
+  /// One for each position of the block; nothing for f16.
   const float* key_scales(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
     return key_scales_.data() + at(layer, kv_head, block) * scales_per_head_;
   }
   const float* value_scales(int layer, std::int64_t kv_head, std::int64_t block) const noexcept {
     return value_scales_.data() + at(layer, kv_head, block) * scales_per_head_;
   }
-  CacheType type() const noexcept { return type_; }
+  bool int8() const noexcept { return numerics_ == Numerics::one_answer_kv_int8; }
   std::int64_t value_stride() const noexcept { return value_stride_; }
 
  private:
@@ -66,7 +67,6 @@ class CpuKvCache : public KvCache {
 
   std::int32_t n_ctx_;
   Numerics numerics_;
-  CacheType type_;
   std::int64_t n_layer_, n_head_kv_, head_dim_;
   std::int64_t block_;  ///< positions
   std::int64_t value_stride_;

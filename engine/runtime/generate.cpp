@@ -63,7 +63,7 @@ class Progress {
         tokenizer_(session.backend().model().tokenizer),
         sampler_(options.sampling),
         stop_(options.stop_texts),
-        drafter_(alone && session.numerics() == Numerics::one_answer ? options.drafter : nullptr) {
+        drafter_(alone && !is_reference(session.numerics()) ? options.drafter : nullptr) {
     for (const TokenId token : prompt) sampler_.accept(token);
     if (drafter_ != nullptr) past_.assign(prompt.begin(), prompt.end());
     ended_ = options.max_tokens == 0;
@@ -258,7 +258,7 @@ std::vector<Generation> generate_together(std::span<const Sequence> sequences, c
   std::deque<Progress> all;
   for (const Sequence& each : sequences) {
     BH_ASSERT(&each.session->backend() == &backend);
-    BH_ASSERT(sequences.size() == 1 || each.session->numerics() == Numerics::one_answer);
+    BH_ASSERT(sequences.size() == 1 || !is_reference(each.session->numerics()));
     Progress& progress =
         all.emplace_back(*each.session, each.prompt, each.options, each.on_text, sequences.size() == 1);
     const std::int64_t start = clock();

@@ -21,6 +21,7 @@ class Session {
   Numerics numerics() const noexcept { return numerics_; }
   std::int32_t n_ctx() const noexcept { return cache_->n_ctx(); }
   std::int32_t n_past() const noexcept { return n_past_; }
+  std::size_t kv_bytes_per_position() const noexcept { return cache_->bytes_per_position(); }
   std::size_t kv_bytes() const noexcept { return cache_->bytes(); }
 
   /// Forgets everything after the first `n_past` tokens.

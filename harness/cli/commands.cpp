@@ -62,14 +62,6 @@ std::string read_text(CommandContext& context) {
   return read_stream(file, to_valid_utf8(path));
 }
 
-engine::Numerics numerics_from(std::string_view name) {
-  for (const auto numerics :
-       {engine::Numerics::one_answer, engine::Numerics::reference_batch, engine::Numerics::reference_single}) {
-    if (engine::to_string(numerics) == name) return numerics;
-  }
-  fail(ErrorKind::internal, "'{}' is no numerics", name);
-}
-
 engine::HeadScreen head_screen_from(std::string_view name) {
   if (name == "never") return engine::HeadScreen::never;
   return name == "always" ? engine::HeadScreen::always : engine::HeadScreen::automatic;

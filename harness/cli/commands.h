@@ -78,8 +78,10 @@ inline constexpr OptionRow kNumerics{
     .kind = OptionKind::choice,
     .value_name = "MODE",
     .default_value = "one_answer",
-    .help = "rounding points: ours, the same bits everywhere, or those of bitnet.cpp, for comparison",
-    .choices = "one_answer|reference_batch|reference_single"};
+    .help =
+        "rounding points: ours, the same bits everywhere; ours with keys and values kept in int8, half their bytes; or "
+        "those of bitnet.cpp, for comparison",
+    .choices = "one_answer|one_answer_kv_int8|reference_batch|reference_single"};
 inline constexpr OptionRow kJson{
     .name = "json", .kind = OptionKind::flag, .help = "print the result as one JSON document"};
 inline constexpr OptionRow kPrompt{
@@ -94,7 +96,6 @@ inline constexpr OptionRow kFile{.name = "file",
 /// The text of -p or -f, or of the standard input where neither is given. Throws Error(usage) where both are.
 std::string read_text(CommandContext& context);
 
-engine::Numerics numerics_from(std::string_view name);
 engine::HeadScreen head_screen_from(std::string_view name);
 
 }  // namespace bh::harness

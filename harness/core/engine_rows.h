@@ -23,12 +23,5 @@ inline constexpr OptionRow kKernel{.name = "kernel",
                                    .help =
                                        "force the kernels of an instruction set or one kernel by name (see "
                                        "'bitharness devices'); never falls back"};
-inline constexpr OptionRow kCacheType{
-    .name = "cache-type",
-    .kind = OptionKind::choice,
-    .value_name = "TYPE",
-    .default_value = "f16",
-    .help = "how keys and values are kept; int8 halves their bytes, and changes the answer a little",
-    .choices = "f16|int8"};
 
 }  // namespace bh::harness::rows

@@ -90,7 +90,6 @@ struct SubjectSettings {
   int threads = 0;         ///< 0 = every usable core
   std::int32_t n_ctx = 0;  ///< 0 = the model's own
   std::int32_t n_ubatch = 512;
-  engine::CacheType cache_type = engine::CacheType::f16;
   engine::Numerics numerics = engine::Numerics::one_answer;
 };
 

@@ -49,14 +49,6 @@ struct Recording {
   }
 };
 
-engine::Numerics numerics_of(const std::string& name) {
-  for (const auto numerics :
-       {engine::Numerics::one_answer, engine::Numerics::reference_batch, engine::Numerics::reference_single}) {
-    if (engine::to_string(numerics) == name) return numerics;
-  }
-  fail(ErrorKind::setup, "its numerics '{}' are not known here", name);
-}
-
 /// The model of that hash. Throws Error(setup) where it is not at hand.
 fs::path find_model(const Recording& recording, const fs::path& named) {
   std::vector<fs::path> places;
@@ -97,7 +89,7 @@ Check replay(const json::object& receipt, std::span<const SubjectRow> subjects, 
                                   [](const SubjectRow& candidate) { return candidate.name == "engine"; });
     BH_ASSERT(row != subjects.end());
     SubjectSettings settings;
-    settings.numerics = numerics_of(recording.numerics);
+    settings.numerics = engine::numerics_from(recording.numerics);
     settings.device = engine::find_device(recording.device).name;
     settings.model = find_model(recording, model);
     settings.n_ctx =

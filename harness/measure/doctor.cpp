@@ -28,11 +28,12 @@ double gib(std::uint64_t bytes) { return static_cast<double>(bytes) / static_cas
 
 Check instruction_sets() {
   const CpuFeatures& features = host_facts().features;
-  if (features.avx512_vnni || features.avx2 || features.neon_dotprod) {
+  if (features.avx512_vnni || features.avx2 || features.neon) {
     return {"instruction sets", Verdict::passed,
-            features.avx512_vnni ? "AVX-512 with VNNI"
-            : features.avx2      ? "AVX2 with FMA"
-                                 : "NEON with dot products"};
+            features.avx512_vnni    ? "AVX-512 with VNNI"
+            : features.avx2         ? "AVX2 with FMA"
+            : features.neon_dotprod ? "NEON with dot products"
+                                    : "NEON"};
   }
   return {"instruction sets", Verdict::warned, "only the scalar kernels can run: right, and slow"};
 }

@@ -1,5 +1,6 @@
 #include "harness/measure/stopping_rule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -23,17 +24,16 @@ std::string_view to_string(Decision decision) noexcept {
 }
 
 std::vector<Look> looks_from(int pairs) {
-  BH_ASSERT(pairs >= 3);
   std::vector<Look> looks;
   for (const Look& model : kLooks) {
     const double spent = binomial_cdf(model.rank - 1, model.pairs, 0.5);
-    const int now = pairs * (model.pairs / kLooks[0].pairs);
-    int rank = 0;
+    const int now = std::max(pairs, kLooks[0].pairs) * (model.pairs / kLooks[0].pairs);
+    int rank = 1;
     for (int above = (now + 1) / 2; rank < above;) {
       const int middle = (rank + above + 1) / 2;
       binomial_cdf(middle - 1, now, 0.5) <= spent ? rank = middle : above = middle - 1;
     }
-    if (rank > 0) looks.push_back({now, rank});
+    looks.push_back({now, rank});
   }
   return looks;
 }

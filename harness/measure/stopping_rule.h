@@ -22,9 +22,8 @@ struct Look {
 inline constexpr Look kLooks[] = {{10, 1}, {20, 5}, {40, 14}};
 inline constexpr double kStatedError = 0.025;
 
-/// Looks at `pairs`, twice and four times as many, which spend no more in each direction than those of kLooks; the
-/// first is left out where so few pairs can say nothing. looks_from(10) are kLooks. `pairs` at least 3, else
-/// Error(internal).
+/// Looks at `pairs`, twice and four times as many, which spend no more in each direction than those of kLooks; fewer
+/// than ten can say nothing, so they stand for ten.
 std::vector<Look> looks_from(int pairs);
 
 enum class Decision { undecided, pass, fail, inconclusive };

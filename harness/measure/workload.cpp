@@ -42,13 +42,13 @@ RoofSamples sample_against_roof(const std::function<double()>& decode, double by
                                 std::int64_t min_ns, const Clock& clock,
                                 const std::function<bool(const RoofSamples& so_far)>& enough) {
   RoofSamples samples;
-  samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
   do {
-    samples.tokens_per_second.push_back(decode());
-    const double before = samples.read_bytes_per_second.back();
-    samples.read_bytes_per_second.push_back(probe.sample(min_ns, clock));
-    const double roof = 0.5 * (before + samples.read_bytes_per_second.back());
-    samples.fractions.push_back(samples.tokens_per_second.back() * bytes_per_token / roof);
+    const double before = probe.sample(min_ns, clock);
+    const double speed = decode();
+    const double after = probe.sample(min_ns, clock);
+    samples.tokens_per_second.push_back(speed);
+    samples.read_bytes_per_second.insert(samples.read_bytes_per_second.end(), {before, after});
+    samples.fractions.push_back(speed * bytes_per_token / (0.5 * (before + after)));
   } while (!enough(samples));
   return samples;
 }

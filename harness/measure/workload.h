@@ -28,8 +28,8 @@ double cache_bytes_per_token(const engine::Config& config, double n_past);
 /// Decoding and reading memory by turns, so that both see the same neighbours.
 struct RoofSamples {
   std::vector<double> tokens_per_second;
-  std::vector<double> read_bytes_per_second;  ///< one before the first sample and one after each
-  std::vector<double> fractions;              ///< tokens/s x bytes per token / the mean of the two reads around it
+  std::vector<double> read_bytes_per_second;  ///< two a round, right before the sample and right after it
+  std::vector<double> fractions;              ///< tokens/s x bytes per token / the mean of the round's two reads
 };
 
 /// Rounds until `enough`, which is asked after each. `decode` returns tokens per second of one sample.

@@ -169,24 +169,25 @@ Workload squared_relu(std::int64_t n) {
           [=] { forget(*z); }};
 }
 
-/// A full block of positions for the query heads that share a KV head.
-Workload attention(std::int64_t heads, std::int64_t head_dim) {
+/// A full block of positions for the query heads that share a KV head, in f16 or as int8 codes with scales.
+Workload attention(std::int64_t heads, std::int64_t head_dim, bool int8) {
   const std::int64_t count = kAttentionBlock;
-  auto q = values(heads * head_dim, 10);
+  auto q = values(heads * head_dim, 10), key_scales = values(count, 12), value_scales = values(count, 13);
   auto keys = buffer<std::uint16_t>(count * head_dim), cached = buffer<std::uint16_t>(count * head_dim);
   Draw draw(11);
   for (auto* halves : {keys.get(), cached.get()}) {
-    for (std::uint16_t& half : halves->span()) half = float_to_half(draw.value());
+    for (std::uint16_t& half : halves->span()) half = float_to_half(draw.value());  // any byte is a code, too
   }
   auto out = buffer<float>(heads * head_dim + 2 * heads);
-  return {fmt::format("attention-{}x{}x{}", heads, head_dim, count),
+  return {fmt::format("attention{}-{}x{}x{}", int8 ? "-int8" : "", heads, head_dim, count),
           "multiply-adds",
           2.0 * static_cast<double>(heads * head_dim * count),
-          4.0 * static_cast<double>(head_dim * count),
+          (int8 ? 2.0 : 4.0) * static_cast<double>(head_dim * count),
           [=](const BoundKernels& kernels) {
             float* max = out->data() + heads * head_dim;
-            kernels.floats->attention_block({q->data(), heads, head_dim, keys->data(), cached->data(), head_dim, count,
-                                             0.088f, out->data(), max, max + heads});
+            const auto kernel = int8 ? kernels.floats->attention_block_int8 : kernels.floats->attention_block;
+            kernel({q->data(), heads, head_dim, keys->data(), cached->data(), head_dim, count, 0.088f, out->data(), max,
+                    max + heads, key_scales->data(), value_scales->data()});
           },
           [=] { return bytes_of(*out); },
           [=] { forget(*out); }};
@@ -212,7 +213,8 @@ std::vector<Workload> workloads_of(const std::string& op) {
     list.push_back(rms_norm(2560));
     list.push_back(quantize(6912));
     list.push_back(squared_relu(6912));
-    list.push_back(attention(4, 128));
+    list.push_back(attention(4, 128, false));
+    list.push_back(attention(4, 128, true));
   }
   return list;
 }

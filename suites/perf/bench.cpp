@@ -15,19 +15,21 @@
 namespace bh::suites::perf {
 namespace {
 
-/// "cpu.avx512_vnni": the device, and the instruction set of the kernel that does most of its work.
+/// "cpu.avx512_vnni": the device, the instruction set of the kernel that does most of its work, and what else makes
+/// other cases of them.
 std::string name_of_device(const harness::Options& options) {
   const std::string device(engine::find_device(options.text("device")).name);
   if (device != "cpu") return device;
   const std::string kernel = engine::bind_kernels(options.text("kernel")).ternary_name;
-  return device + "." + kernel.substr(kernel.find('.') + 1);
+  const bool int8 = engine::numerics_from(options.text("numerics")) == engine::Numerics::one_answer_kv_int8;
+  return device + "." + kernel.substr(kernel.find('.') + 1) + (int8 ? ".kv_int8" : "");
 }
 
 void refuse_reference_modes(const harness::Options& options) {
-  if (options.text("numerics") == "one_answer") return;
+  if (!engine::is_reference(engine::numerics_from(options.text("numerics")))) return;
   fail(ErrorKind::usage,
        "--numerics {}: the reference modes are scalar copies of another engine's rounding, for comparison only; perf "
-       "times one_answer",
+       "times ours",
        options.text("numerics"));
 }
 
@@ -133,7 +135,7 @@ harness::SubjectSettings Bench::settings(const Spec& spec) {
   settings.threads = spec.threads;
   settings.n_ctx = context_needed(spec.model);
   settings.n_ubatch = spec.ubatch;
-  settings.cache_type = engine::cache_type_from(options().text("cache-type"));
+  settings.numerics = engine::numerics_from(options().text("numerics"));
   settings.cancelled = context_.cancelled;
   settings.api_key_file = options().text("api-key-file");
   return settings;

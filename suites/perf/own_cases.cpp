@@ -109,7 +109,8 @@ void add_speed(Result& result, const std::string& name, const std::vector<double
 /// How many rounds are enough, and how well they then know f.
 class FractionRounds {
  public:
-  /// With a fraction that is expected: looks as for pairs, each round being one of f now and f then.
+  /// With a fraction that is expected, and taken as exact: looks as for pairs, each round being one of f now and f
+  /// then. The two reads of a round, which should be equal, are the noise floor.
   FractionRounds(std::int64_t rounds, std::optional<double> expected, double margin)
       : rounds_(rounds), expected_(expected), rule_(margin, harness::looks_from(static_cast<int>(rounds))) {}
 
@@ -117,7 +118,8 @@ class FractionRounds {
 
   bool enough(const harness::RoofSamples& so_far) {
     if (!expected_) return static_cast<std::int64_t>(so_far.fractions.size()) >= rounds_;
-    rule_.add(std::log(so_far.fractions.back() / *expected_), 0);
+    const auto& reads = so_far.read_bytes_per_second;
+    rule_.add(std::log(so_far.fractions.back() / *expected_), std::log(reads.back() / reads[reads.size() - 2]));
     return rule_.done();
   }
 

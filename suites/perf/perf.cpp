@@ -44,7 +44,7 @@ constexpr std::array kOptions = {
               .kind = OptionKind::choice,
               .value_name = "NAME",
               .default_value = "quick",
-              .help = "what is measured: quick (pp128, tg32) or full (pp512, tg128, depths, step sizes)",
+              .help = "what is measured: quick (pp128, tg32) or full (pp512, tg128, depths, step sizes, 16 sequences)",
               .choices = "quick|full"},
     OptionRow{.name = "threads",
               .aliases = "t",
@@ -78,8 +78,9 @@ constexpr std::array kOptions = {
     OptionRow{.name = "rounds",
               .kind = OptionKind::integer,
               .value_name = "N",
-              .help = "samples of each case that has no rival, and up to four times as many where a baseline's f is "
-                      "neither reached nor missed; without it the table's",
+              .help =
+                  "samples of each case that has no rival; beside a baseline at least 10, and up to four times as many "
+                  "while f is neither reached nor missed; without it the table's",
               .min = 5,
               .max = 10000},
     OptionRow{.name = "against",
@@ -123,13 +124,12 @@ constexpr std::array kOptions = {
               .help = "with --against URL: a file that holds the server's API key"},
     harness::rows::kDevice,
     harness::rows::kKernel,
-    harness::rows::kCacheType,
     OptionRow{.name = "numerics",
               .kind = OptionKind::choice,
               .value_name = "MODE",
               .default_value = "one_answer",
-              .help = "only one_answer is timed; the reference modes are refused",
-              .choices = "one_answer|reference_batch|reference_single"},
+              .help = "one_answer, or the same with keys and values kept in int8; the reference modes are refused",
+              .choices = "one_answer|one_answer_kv_int8|reference_batch|reference_single"},
 };
 
 class PerfSuite final : public harness::Suite {

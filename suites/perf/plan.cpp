@@ -120,8 +120,9 @@ class Planner {
     spec.depth = 0;
     spec.decode_tokens = decode_tokens(model, 0);
     for (const std::int32_t sequences : table_.sequences) {
-      spec.sequences = sequences;
-      add(spec, id("together", spec, fmt::format("/s{}", sequences)), label(spec));
+      spec.sequences = std::min(sequences, spec.ubatch);
+      if (spec.sequences < 2) continue;
+      add(spec, id("together", spec, fmt::format("/s{}", spec.sequences)), label(spec));
     }
   }
 

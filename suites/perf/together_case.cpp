@@ -62,28 +62,31 @@ Result measure_together(Bench& bench, const Spec& spec) {
   if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
   auto* engine = dynamic_cast<EngineSubject*>(&bench.engine(spec));
   if (engine == nullptr) return harness::skipped("this subject has one sequence at a time");
-  if (spec.sequences > engine->backend().max_rows()) {
-    return harness::skipped(fmt::format("{} sequences are more than a step of {} rows takes", spec.sequences,
-                                        engine->backend().max_rows()));
-  }
+  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
   Crowd crowd(engine->backend(), spec);
   std::vector<std::vector<engine::TokenId>> expected;
-  for (std::size_t i = 0; i < crowd.size(); ++i) expected.push_back(crowd.alone(i).ids);
+  for (std::size_t i = 0; i < crowd.size(); ++i) {
+    bench.stop_if_cancelled();
+    expected.push_back(crowd.alone(i).ids);
+  }
 
   bool equal = true;
+  std::vector<double> together, alone, ratios;
   const auto time_alone = [&] {
     Decoded sum;
     while (sum.ns < bench.min_sample_ns()) {
+      bench.stop_if_cancelled();
       const Generation one = crowd.alone(0);
       equal = equal && one.ids == expected[0];
       sum.tokens += one.decode_tokens();
       sum.ns += one.decode_ns;
     }
-    return sum;
+    alone.push_back(sum.tokens_per_second());
   };
   const auto time_together = [&] {
     Decoded sum;
     while (sum.ns < bench.min_sample_ns()) {
+      bench.stop_if_cancelled();
       const std::vector<Generation> all = crowd.together();
       for (std::size_t i = 0; i < all.size(); ++i) {
         equal = equal && all[i].ids == expected[i];
@@ -91,22 +94,20 @@ Result measure_together(Bench& bench, const Spec& spec) {
       }
       sum.ns += all.front().decode_ns;  // the steps are shared
     }
-    return sum;
+    together.push_back(sum.tokens_per_second());
   };
+
+  for (std::int64_t round = 0; round < bench.table().rounds; ++round) {
+    if (round % 2 == 0) time_alone();
+    time_together();
+    if (round % 2 != 0) time_alone();
+    ratios.push_back(together.back() / alone.back());
+    progress.at(round + 1, bench.table().rounds);
+  }
 
   Result result;
   result.details["label"] = label(spec);
   result.details["model_sha256"] = bench.model_sha256(spec);
-  harness::Progress progress(bench.progress(), bench.clock(), label(spec));
-  std::vector<double> together, alone, ratios;
-  time_together();
-  for (std::int64_t round = 0; round < bench.table().rounds; ++round) {
-    bench.stop_if_cancelled();
-    alone.push_back(time_alone().tokens_per_second());
-    together.push_back(time_together().tokens_per_second());
-    ratios.push_back(together.back() / alone.back());
-    progress.at(round + 1, bench.table().rounds);
-  }
   const harness::MedianInterval interval = harness::median_interval(ratios);
   harness::add(result, "outputs_equal", equal ? 1 : 0);
   harness::add(result, "relative_spread", relative_spread(together));

@@ -9,11 +9,9 @@ using namespace bh::engine;
 
 EngineSubject::EngineSubject(const harness::SubjectSettings& settings)
     : model_(load_model(settings.model, {.pre_tokenizer = settings.pre_tokenizer, .check_codes = false})),
-      backend_(find_device(settings.device)
-                   .load(model_, {.threads = settings.threads,
-                                  .kernel = settings.kernel,
-                                  .max_rows = settings.n_ubatch,
-                                  .cache_type = settings.cache_type})),
+      backend_(
+          find_device(settings.device)
+              .load(model_, {.threads = settings.threads, .kernel = settings.kernel, .max_rows = settings.n_ubatch})),
       session_(*backend_, settings.n_ctx, settings.numerics) {}
 
 harness::SubjectInfo EngineSubject::describe() const {
@@ -26,7 +24,7 @@ harness::SubjectInfo EngineSubject::describe() const {
   info.n_vocab = model_->config.n_vocab;
   info.n_ctx = session_.n_ctx();
   info.facts["greedy_step_bytes"] = std::to_string(backend_->greedy_step_bytes());
-  info.facts["cache_bytes_per_position"] = std::to_string(backend_->cache_bytes_per_position());
+  info.facts["cache_bytes_per_position"] = std::to_string(session_.kv_bytes_per_position());
   for (KernelCount& kernel : backend_->kernel_counts()) {
     if (kernel.count > 0) info.kernels.push_back(std::move(kernel));
   }

@@ -19,7 +19,6 @@ std::unique_ptr<harness::Subject> open_previous_build(const harness::SubjectSett
   add("-ub", std::to_string(settings.n_ubatch));
   if (settings.device != "auto") add("--device", settings.device);
   if (!settings.kernel.empty()) add("--kernel", settings.kernel);
-  if (settings.cache_type != engine::CacheType::f16) add("--cache-type", std::string(to_string(settings.cache_type)));
   if (!settings.pre_tokenizer.empty()) add("--pre", settings.pre_tokenizer);
   if (settings.numerics != engine::Numerics::one_answer) add("--numerics", std::string(to_string(settings.numerics)));
   return std::make_unique<WorkerSubject>("previous_build", command, settings);

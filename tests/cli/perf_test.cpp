@@ -94,14 +94,14 @@ TEST_CASE("perf measures the shipped model, and its record says what was measure
 TEST_CASE("perf decodes sequences together, each with the answer it has alone", "[timing]") {
   const TempFolder folder;
   const Finished done =
-      bitharness(short_perf({"--sequences", "3", "--filter", "perf/together/*", "-o", (folder / "out").string()}));
+      bitharness(short_perf({"--sequences", "8", "--filter", "perf/together/*", "-o", (folder / "out").string()}));
   CAPTURE(done.out, done.err);
   CHECK(green_or_noisy(done.code));
   if (kSanitized) return;
   const json::value report = read_json(folder / "out/run.json");
   const json::object& together = result_of(report, "perf/together/kjv-3m-i2_s/");
   CHECK(metric_of(together, "outputs_equal").at("value").to_number<double>() == 1);
-  CHECK(metric_of(together, "together_ratio").at("value").to_number<double>() > 1);
+  if (done.code == 0) CHECK(metric_of(together, "together_ratio").at("value").to_number<double>() > 1);
   CHECK(metric_of(together, "together_ratio").at("samples").as_array().size() == 5);
 }
 

@@ -39,7 +39,6 @@ class FakeBackend final : public engine::Backend {
   std::int32_t max_rows() const noexcept override { return max_rows_; }
   std::size_t weight_bytes() const noexcept override { return 0; }
   std::size_t greedy_step_bytes() const noexcept override { return 0; }
-  std::size_t cache_bytes_per_position() const noexcept override { return 0; }
   std::unique_ptr<engine::KvCache> make_cache(std::int32_t n_ctx, engine::Numerics) override {
     auto cache = std::make_unique<Cache>();
     cache->tokens.resize(static_cast<std::size_t>(n_ctx));
@@ -90,6 +89,7 @@ class FakeBackend final : public engine::Backend {
     std::vector<TokenId> tokens;
     std::int32_t n_ctx() const noexcept override { return static_cast<std::int32_t>(tokens.size()); }
     std::size_t bytes() const noexcept override { return tokens.size() * sizeof(TokenId); }
+    std::size_t bytes_per_position() const noexcept override { return sizeof(TokenId); }
   };
 
   std::shared_ptr<const engine::Model> model_;

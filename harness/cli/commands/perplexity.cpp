@@ -38,7 +38,6 @@ constexpr std::array kRows = {
     rows::kMicroBatch,
     rows::kThreads,
     rows::kKernel,
-    rows::kCacheType,
     rows::kDevice,
     rows::kPreTokenizer,
     rows::kNumerics,
@@ -108,7 +107,6 @@ int run(CommandContext& context) {
   const auto backend = device.load(model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                            .kernel = options.text("kernel"),
                                            .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
-                                           .cache_type = engine::cache_type_from(options.text("cache-type")),
                                            .head_screen = engine::HeadScreen::never});  // every logit counts
   const std::int64_t start = context.clock.steady_ns();
   std::int64_t expected = 0;
@@ -123,7 +121,8 @@ int run(CommandContext& context) {
     expected = chunks;
     return !context.cancelled();
   };
-  const auto result = engine::perplexity(*backend, numerics_from(options.text("numerics")), tokens, protocol, on_chunk);
+  const auto result =
+      engine::perplexity(*backend, engine::numerics_from(options.text("numerics")), tokens, protocol, on_chunk);
   const auto done = static_cast<std::int64_t>(result.chunk_nll.size());
   if (options.flag("json")) {
     context.out << write_json(document(*backend, options, result, context.clock.steady_ns() - start));

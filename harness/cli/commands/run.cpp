@@ -112,7 +112,6 @@ constexpr std::array kRows = {
               .choices = "auto|never"},
     rows::kKernel,
     rows::kHeadScreen,
-    rows::kCacheType,
     rows::kDevice,
     rows::kPreTokenizer,
     rows::kNumerics,
@@ -151,7 +150,6 @@ Loaded load(CommandContext& context) {
   loaded.backend = device.load(loaded.model, {.threads = static_cast<int>(options.integer_or("threads", 0)),
                                               .kernel = options.text("kernel"),
                                               .max_rows = static_cast<std::int32_t>(options.integer("ubatch-size")),
-                                              .cache_type = engine::cache_type_from(options.text("cache-type")),
                                               .head_screen = head_screen_from(options.text("head-screen"))});
   loaded.load_ns = context.clock.steady_ns() - start;
   return loaded;
@@ -262,7 +260,7 @@ int run(CommandContext& context) {
   const Loaded loaded = load(context);
   const auto prompt = encode_prompt(context, *loaded.model, form);
   engine::Session session(*loaded.backend, static_cast<std::int32_t>(options.integer("ctx-size")),
-                          numerics_from(options.text("numerics")));
+                          engine::numerics_from(options.text("numerics")));
   const bool as_json = options.flag("json");
   const engine::OnText on_text = [&](std::string_view text) {
     if (!as_json) context.out << text << std::flush;

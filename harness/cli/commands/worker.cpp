@@ -17,8 +17,8 @@ namespace bh::harness {
 namespace {
 
 constexpr std::array kRows = {
-    rows::kModel,  rows::kThreads,   rows::kContext,  rows::kMicroBatch,   rows::kKernel,
-    rows::kDevice, rows::kCacheType, rows::kNumerics, rows::kPreTokenizer,
+    rows::kModel,  rows::kThreads, rows::kContext,  rows::kMicroBatch,
+    rows::kKernel, rows::kDevice,  rows::kNumerics, rows::kPreTokenizer,
 };
 
 SubjectSettings settings_from(const Options& options) {
@@ -26,12 +26,11 @@ SubjectSettings settings_from(const Options& options) {
   settings.model = locate_model(options.text("model"), executable_path());
   settings.device = options.text("device");
   settings.kernel = options.text("kernel");
-  settings.cache_type = engine::cache_type_from(options.text("cache-type"));
   settings.pre_tokenizer = options.text("pre");
   settings.threads = static_cast<int>(options.integer_or("threads", 0));
   settings.n_ctx = static_cast<std::int32_t>(options.integer("ctx-size"));
   settings.n_ubatch = static_cast<std::int32_t>(options.integer("ubatch-size"));
-  settings.numerics = numerics_from(options.text("numerics"));
+  settings.numerics = engine::numerics_from(options.text("numerics"));
   return settings;
 }
 
