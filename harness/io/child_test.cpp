@@ -67,7 +67,7 @@ ChildLimits brief(int time_ms = 5000) {
 
 }  // namespace
 
-TEST_CASE("a program that ends well is exited with code 0, with its output and what it said on stderr") {
+TEST_CASE("a program that ends well is exited with code 0, with its output and what it said on stderr", "[child]") {
   const auto finished = run_to_end(shell("echo out; echo one >&2; echo two >&2"), brief());
   CHECK(finished.status.ending == Ending::exited);
   CHECK(finished.status.exit_code == 0);
@@ -79,7 +79,7 @@ TEST_CASE("a program that ends well is exited with code 0, with its output and w
   CHECK(children_of_ours() == 0);
 }
 
-TEST_CASE("exit 11 is not signal 11") {
+TEST_CASE("exit 11 is not signal 11", "[child]") {
   const auto exited = run_to_end(shell("exit 11"), brief()).status;
   CHECK(exited.ending == Ending::exited);
   CHECK(exited.exit_code == 11);
@@ -90,7 +90,7 @@ TEST_CASE("exit 11 is not signal 11") {
   CHECK(signalled.describe() == "ended by signal 11 (Segmentation fault)");
 }
 
-TEST_CASE("a program that prints without end is flooded, and no more than the limit is kept") {
+TEST_CASE("a program that prints without end is flooded, and no more than the limit is kept", "[child]") {
   ChildLimits limits = brief();
   limits.output_bytes = 100'000;
   const auto finished = run_to_end({"yes", {}, {}}, limits);
@@ -99,7 +99,7 @@ TEST_CASE("a program that prints without end is flooded, and no more than the li
   CHECK(finished.status.describe() == "printed more than the limit and was stopped");
 }
 
-TEST_CASE("a program that hangs is timed out, in time") {
+TEST_CASE("a program that hangs is timed out, in time", "[child]") {
   const auto start = steady_clock::now();
   const auto finished = run_to_end({"sleep", {"60"}, {}}, brief(100));
   CHECK(finished.status.ending == Ending::timed_out);
@@ -114,7 +114,7 @@ TEST_CASE("a program that hangs is timed out, in time") {
   CHECK_THROWS_WITH(child.write("x"), Catch::Contains("took longer than 0.1 s"));
 }
 
-TEST_CASE("a run that is cancelled stops its child") {
+TEST_CASE("a run that is cancelled stops its child", "[child]") {
   ChildLimits limits = brief(0);
   const auto start = steady_clock::now();
   limits.cancelled = [&] { return steady_clock::now() - start > milliseconds(100); };
@@ -122,7 +122,7 @@ TEST_CASE("a run that is cancelled stops its child") {
   CHECK(steady_clock::now() - start < std::chrono::seconds(3));
 }
 
-TEST_CASE("no descendant survives: neither one that was left behind, nor one with a session of its own") {
+TEST_CASE("no descendant survives: neither one that was left behind, nor one with a session of its own", "[child]") {
   const std::string mark = "bh_child_test_" + std::to_string(::getpid());
   const std::string seconds = std::to_string(100'000 + ::getpid());  // known by its argument where the mark is lost
   const std::string sleep = "sleep " + seconds;
@@ -166,7 +166,7 @@ TEST_CASE("nothing survives us, even where we are killed") {
   CHECK(processes_with(mark).empty());
 }
 
-TEST_CASE("a child that ignores SIGTERM and the end of its input is killed, and said to have been") {
+TEST_CASE("a child that ignores SIGTERM and the end of its input is killed, and said to have been", "[child]") {
   Child child(shell("trap '' TERM; echo ready; while :; do sleep 0.05; done"), brief());
   CHECK(read_line(child) == "ready");
   const auto status = child.finish();
@@ -175,7 +175,7 @@ TEST_CASE("a child that ignores SIGTERM and the end of its input is killed, and 
   CHECK(status.describe() == "did not end by itself and was ended by signal 9");
 }
 
-TEST_CASE("what cannot be started says why") {
+TEST_CASE("what cannot be started says why", "[child]") {
   const test::TempFolder folder;
   std::ofstream(folder.path() / "plain") << "just text";
   CHECK_THROWS_WITH(Child({folder.path() / "none", {}, {}}, {}), Catch::Contains("there is no such program"));
@@ -190,7 +190,7 @@ TEST_CASE("what cannot be started says why") {
   CHECK(children_of_ours() == 0);
 }
 
-TEST_CASE("writing to a child that does not listen is an error that says how it ended, never a signal") {
+TEST_CASE("writing to a child that does not listen is an error that says how it ended, never a signal", "[child]") {
   const std::string much(1 << 20, 'x');
   {
     Child child(shell("echo bad news >&2; exit 3"), brief());
@@ -205,7 +205,7 @@ TEST_CASE("writing to a child that does not listen is an error that says how it 
   CHECK_THROWS_WITH(child.write(much), Catch::Contains("took longer than 0.1 s"));
 }
 
-TEST_CASE("a conversation goes both ways until the input ends") {
+TEST_CASE("a conversation goes both ways until the input ends", "[child]") {
   Child child({"cat", {}, {}}, brief());
   for (const std::string word : {"alpha", "beta"}) {
     child.write(word + "\n");
@@ -218,7 +218,7 @@ TEST_CASE("a conversation goes both ways until the input ends") {
   CHECK(status.exit_code == 0);
 }
 
-TEST_CASE("a child gets default signals, a group of its own, and no open file but its three") {
+TEST_CASE("a child gets default signals, a group of its own, and no open file but its three", "[child]") {
   sigset_t set, before;
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, signal);
@@ -242,7 +242,7 @@ TEST_CASE("a child gets default signals, a group of its own, and no open file bu
   CHECK(ids.substr(0, newline + 1) == ids.substr(newline + 1));
 }
 
-TEST_CASE("of a long stderr the end is kept, as valid UTF-8") {
+TEST_CASE("of a long stderr the end is kept, as valid UTF-8", "[child]") {
   const auto finished = run_to_end(shell("yes line | head -c 300000 >&2; printf '\\377 end\\n' >&2"), brief());
   CHECK(finished.status.ending == Ending::exited);
   CHECK(finished.status.last_words.size() <= kLastWords + 2);

@@ -74,7 +74,7 @@ void check(const Outcome& outcome, SubjectFault fault, const std::string& words)
 
 }  // namespace
 
-TEST_CASE("a worker that keeps to the protocol is a subject like any other") {
+TEST_CASE("a worker that keeps to the protocol is a subject like any other", "[child]") {
   const auto subject =
       open(kHello + "printf 'row 8 position=0\\n" + kOne + kOne + "row 8 position=1\\n" + kOne + kOne +
            "done 0\\nids 4\\n" + kId1 + "text 2\\nhi" +
@@ -112,7 +112,7 @@ TEST_CASE("a worker that keeps to the protocol is a subject like any other") {
   CHECK_THROWS_WITH(subject->generate(std::vector<TokenId>{1}, greedy), Catch::Contains("cannot sample"));
 }
 
-TEST_CASE("what a worker says of itself is in its description, until it is gone") {
+TEST_CASE("what a worker says of itself is in its description, until it is gone", "[child]") {
   const std::string subject_line = "printf 'subject 0 version=v8 n_vocab=2 n_ctx=8 kernel.x=5\\n'; ";
   const auto subject = open(kHello + "head -c 11 >/dev/null; " + subject_line + "exit 3");
   const auto info = subject->describe();
@@ -125,7 +125,7 @@ TEST_CASE("what a worker says of itself is in its description, until it is gone"
   check(outcome_of([&] { subject->logits(std::vector<TokenId>{1}); }), SubjectFault::ended, "exited with code 3");
 }
 
-TEST_CASE("each way not to greet is a named outcome with the child's last words") {
+TEST_CASE("each way not to greet is a named outcome with the child's last words", "[child]") {
   using F = SubjectFault;
   check(opening("exit 0"), F::ended, "exited with code 0 before it had answered 'hello'");
   check(opening("echo no memory >&2; exit 9"), F::ended, "exited with code 9; its last words: no memory");
@@ -133,7 +133,7 @@ TEST_CASE("each way not to greet is a named outcome with the child's last words"
   check(opening("exec sleep 60", 100), F::hung, "took longer than 0.1 s");
 }
 
-TEST_CASE("a greeting in another protocol, or in none, is a named outcome") {
+TEST_CASE("a greeting in another protocol, or in none, is a named outcome", "[child]") {
   using F = SubjectFault;
   check(opening("exec yes"), F::garbage, "a frame without its number of bytes: 'y'");
   check(opening("echo Hello, world; cat"), F::garbage, "not a frame of the worker protocol: 'Hello, world'");
@@ -150,7 +150,7 @@ TEST_CASE("a greeting in another protocol, or in none, is a named outcome") {
   check(outcome_of([&] { open_previous_build(settings); }), F::not_started, "there is no such program");
 }
 
-TEST_CASE("each way not to answer is a named outcome") {
+TEST_CASE("each way not to answer is a named outcome", "[child]") {
   using F = SubjectFault;
   check(outcome_of_logits("exit 0"), F::ended, "exited with code 0");
   check(outcome_of_logits("cat >/dev/null & kill -ABRT $$"), F::crashed, "signal 6");
@@ -177,7 +177,7 @@ TEST_CASE("each way not to answer is a named outcome") {
         F::garbage, "decoded 1 tokens, 2");
 }
 
-TEST_CASE("a worker that sends more than a trace can hold is stopped, and named") {
+TEST_CASE("a worker that sends more than a trace can hold is stopped, and named", "[child]") {
   const std::string tensor =
       "printf 'tensor 16777216 name=q layer=0 rows=1 dim=4194304\\n'; head -c 16777216 /dev/zero; ";
   const auto trace = [](const std::string& script) {
@@ -192,7 +192,7 @@ TEST_CASE("a worker that sends more than a trace can hold is stopped, and named"
   CHECK(trace(kHello + tensor + tensor + "printf 'done 0\\n'; cat >/dev/null") == 2 * std::size_t{4194304});
 }
 
-TEST_CASE("what a worker says of its errors is cut and safe to show") {
+TEST_CASE("what a worker says of its errors is cut and safe to show", "[child]") {
   const std::string error = "printf 'error 100005 kind=setup\\n\\033[2J\\a'; head -c 100000 /dev/zero | tr '\\0' x; ";
   for (const bool greeting : {true, false}) {
     const auto outcome = greeting ? opening(error + "cat >/dev/null") : outcome_of_logits(error + "cat >/dev/null");
@@ -202,7 +202,7 @@ TEST_CASE("what a worker says of its errors is cut and safe to show") {
   }
 }
 
-TEST_CASE("a subject that failed says the same again and is asked nothing more") {
+TEST_CASE("a subject that failed says the same again and is asked nothing more", "[child]") {
   const auto subject = open(kHello + "echo oh no >&2; exit 5");
   const auto first = outcome_of([&] { subject->logits(std::vector<TokenId>{1}); });
   const auto second = outcome_of([&] { subject->tokenize("a", {}); });
@@ -210,7 +210,7 @@ TEST_CASE("a subject that failed says the same again and is asked nothing more")
   CHECK(first.message.find("oh no") != std::string::npos);
 }
 
-TEST_CASE("an exception of the tap leaves the conversation whole") {
+TEST_CASE("an exception of the tap leaves the conversation whole", "[child]") {
   const auto subject =
       open(kHello + "printf 'tensor 4 name=q layer=0 rows=1 dim=1\\n" + kOne +
            "tensor 4 name=k layer=0 rows=1 dim=1\\n" + kOne + "done 0\\nids 4\\n" + kId1 + "'; cat >/dev/null");
@@ -220,7 +220,7 @@ TEST_CASE("an exception of the tap leaves the conversation whole") {
   CHECK(subject->tokenize("a", {}) == std::vector<TokenId>{1});
 }
 
-TEST_CASE("a build without the command worker is told from one that fails") {
+TEST_CASE("a build without the command worker is told from one that fails", "[child]") {
   const test::TempFolder folder;
   const auto program = folder / "old-bitharness";
   std::ofstream(program) << "#!/bin/sh\necho \"bitharness: error: 'worker' is no command\" >&2\nexit 2\n";
@@ -242,7 +242,7 @@ TEST_CASE("the adapter is found before the server, wherever a build has put them
   CHECK(find_reference(folder.path()).program == folder / "bitharness-adapter");
 }
 
-TEST_CASE("a server whose port was taken meanwhile is started on another one, not for ever") {
+TEST_CASE("a server whose port was taken meanwhile is started on another one, not for ever", "[child]") {
   const test::TempFolder folder;
   const auto ports = folder / "ports", server = folder / "llama-server";
   const auto opened_with = [&](int taken) {
