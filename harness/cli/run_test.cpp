@@ -328,7 +328,8 @@ TEST_CASE("no command has two options of one name, and each says what it is for"
 TEST_CASE("the completion script knows every command and option") {
   const Call run = call({"completions", "bash"});
   CHECK(run.code == 0);
-  for (const char* word : {"fake", "tokenize", "--threads", "--strict", "one_answer reference_batch"}) {
+  for (const char* word :
+       {"fake", "tokenize", "--threads", "--strict", "one_answer one_answer_kv_int8 reference_batch"}) {
     CHECK_THAT(run.out, Contains(word));
   }
   CHECK(call({"completions", "tcsh"}).code == 2);
