@@ -1,5 +1,7 @@
 #include "harness/measure/workload.h"
 
+#include <algorithm>
+
 namespace bh::harness {
 
 std::string why_not_measured() {
@@ -42,10 +44,13 @@ RoofSamples sample_against_roof(const std::function<double()>& decode, double by
                                 std::int64_t min_ns, const Clock& clock,
                                 const std::function<bool(const RoofSamples& so_far)>& enough) {
   RoofSamples samples;
+  std::int64_t read_ns = min_ns;
   do {
-    const double before = probe.sample(min_ns, clock);
+    const double before = probe.sample(read_ns, clock);
+    const std::int64_t start = clock.steady_ns();
     const double speed = decode();
-    const double after = probe.sample(min_ns, clock);
+    read_ns = std::max(min_ns, (clock.steady_ns() - start) / 2);
+    const double after = probe.sample(read_ns, clock);
     samples.tokens_per_second.push_back(speed);
     samples.read_bytes_per_second.insert(samples.read_bytes_per_second.end(), {before, after});
     samples.fractions.push_back(speed * bytes_per_token / (0.5 * (before + after)));

@@ -32,7 +32,8 @@ struct RoofSamples {
   std::vector<double> fractions;              ///< tokens/s x bytes per token / the mean of the round's two reads
 };
 
-/// Rounds until `enough`, which is asked after each. `decode` returns tokens per second of one sample.
+/// Rounds until `enough`, which is asked after each. `decode` returns tokens per second of one sample. Each read takes
+/// half as long as the sample did, and `min_ns` at least: a short one tells little of what neighbours did meanwhile.
 RoofSamples sample_against_roof(const std::function<double()>& decode, double bytes_per_token, BandwidthProbe& probe,
                                 std::int64_t min_ns, const Clock& clock,
                                 const std::function<bool(const RoofSamples& so_far)>& enough);
