@@ -67,8 +67,9 @@ std::string repro_options(const Options& options, std::span<const OptionRow> row
   for (const OptionValue& option : options.values()) {
     const bool left_out = option.name == "filter" || option.name == "list" || option.name == "repro" ||
                           option.name == "output" || option.name == "sign" || option.name == "json" ||
-                          option.name == "emit" || option.name == "promote" || option.name == "quiet" ||
-                          option.name == "verbose" || option.name == "config";
+                          option.name == "emit" || option.name == "promote" || option.name == "force" ||
+                          option.name == "baselines" || option.name == "quiet" || option.name == "verbose" ||
+                          option.name == "config";
     if (left_out || option.source == OptionSource::default_value) continue;
     const auto row =
         std::find_if(rows.begin(), rows.end(), [&](const OptionRow& item) { return item.name == option.name; });
@@ -167,11 +168,15 @@ int SuiteRun::run() {
 void SuiteRun::select_cases() {
   std::vector<Case> cases = suite_->expand();
   const auto filters = options_.texts("filter");
+  const auto wants = [&](const std::string& filter, const std::string& id) {
+    const bool whole_id = std::any_of(cases.begin(), cases.end(), [&](const Case& item) { return item.id == filter; });
+    return whole_id ? id == filter : matches_filter(id, filter);
+  };
   std::set<std::string> left_out;
   std::vector<Case> selected;
   for (Case& item : cases) {
     const bool wanted = filters.empty() || std::any_of(filters.begin(), filters.end(), [&](const std::string& filter) {
-                          return matches_filter(item.id, filter);
+                          return wants(filter, item.id);
                         });
     if (!wanted) {
       left_out.insert(item.id);

@@ -24,6 +24,10 @@ const harness::SubjectRow& choose_subject(std::span<const harness::SubjectRow> r
   if (!is_elsewhere(row.name) && options.has("subject-address")) {
     fail(ErrorKind::usage, "--subject {} is part of this program: it has no --subject-address", row.name);
   }
+  if (is_elsewhere(row.name) && !is_url(wanted) && !options.has("subject-address")) {
+    fail(ErrorKind::usage, "--subject {} is not part of this program: say where it is with --subject-address",
+         row.name);
+  }
   if (row.name != "http" && options.has("api-key-file")) {
     fail(ErrorKind::usage, "--api-key-file is for a server (--subject URL), not for --subject {}", row.name);
   }

@@ -173,7 +173,7 @@ TEST_CASE("a disk that fills up leaves old files whole and no rest of new ones")
   const std::string path = (folder / "model.gguf").string();
   REQUIRE(bitharness({"synth", path}).code == 0);
   const std::string before = bytes_of(path);
-  const Start again{{"synth", path, "--seed", "2"}, {}, "", 100'000};
+  const Start again{{"synth", path, "--force", "--seed", "2"}, {}, "", 100'000};
   REQUIRE(before.size() > again.largest_file);
   const Finished run = Process(again).finish();
   CAPTURE(run.err);

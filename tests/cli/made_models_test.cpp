@@ -62,7 +62,11 @@ TEST_CASE("equal seeds make equal files, other seeds and shapes others") {
   };
   const std::string file = make("a", {"-s", "7"});
   CHECK(make("b", {"-s", "7"}) == file);
-  CHECK(make("a", {"-s", "7"}) == file);  // over the one that is there
+  const Finished again = bitharness({"synth", (folder / "a").string(), "-s", "9"});
+  CHECK(again.code == 2);
+  CHECK_THAT(again.err, Contains("--force"));
+  CHECK(bytes_of(folder / "a") == file);
+  CHECK(make("a", {"-s", "7", "--force"}) == file);
   CHECK(make("c", {"-s", "8"}) != file);
   CHECK(make("d", {"-s", "7", "--arch", "llama", "--n-layer", "1", "--embedding-type", "q8_0"}) != file);
   CHECK(bitharness({"run", "-m", (folder / "d").string(), "-p", "x", "-n", "4"}).code == 0);
@@ -74,7 +78,7 @@ TEST_CASE("a made model can take the vocabulary of another") {
                              shipped_model() / "packed" / "tokenizer.json"}) {
     CAPTURE(source.string());
     const std::string path = (folder / "model.gguf").string();
-    REQUIRE(bitharness({"synth", path, "--tokenizer", source.string()}).code == 0);
+    REQUIRE(bitharness({"synth", path, "--force", "--tokenizer", source.string()}).code == 0);
     const auto ids = [](const std::string& model) {
       return bitharness({"tokenize", "-m", model, "-p", "In the beginning God created"}).out;
     };

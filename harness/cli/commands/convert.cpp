@@ -22,7 +22,7 @@ constexpr std::array kRows = {
     OptionRow{.name = "to",
               .kind = OptionKind::choice,
               .value_name = "FORMAT",
-              .help = "what to write; without it what the source is not",
+              .help = "what to write; without it GGUF where the target ends in .gguf, else what the source is not",
               .choices = "gguf|hf"},
     OptionRow{.name = "type",
               .kind = OptionKind::choice,
@@ -82,7 +82,9 @@ ConversionRequest request_of(const Options& options) {
   request.target = paths[1];
   if (!request.target.has_filename()) request.target = request.target.parent_path();
   std::error_code ignored;
-  request.to_gguf = options.has("to") ? options.text("to") == "gguf" : fs::is_directory(request.source, ignored);
+  request.to_gguf = options.has("to")
+                        ? options.text("to") == "gguf"
+                        : fs::is_directory(request.source, ignored) || request.target.extension() == ".gguf";
   refuse_strangers(options, request.to_gguf);
   request.types.weights = tensor_type(options.text("type"));
   request.types.embeddings = options.has("embedding-type")   ? tensor_type(options.text("embedding-type"))

@@ -74,6 +74,7 @@ constexpr std::array kRows = {
     dimension("head-dim", "size of a head; without it n-embd / n-head"),
     dimension("n-vocab", "size of the invented vocabulary"),
     dimension("n-ctx", "context the model claims to be trained with"),
+    OptionRow{.name = "force", .help = "replace what is there"},
     rows::kJson,
 };
 
@@ -138,6 +139,9 @@ int run(CommandContext& context) {
   }
   const fs::path path = options.text("output");
   const std::string format = options.text("format");
+  if (std::error_code ignored; fs::exists(path, ignored) && !options.flag("force")) {
+    fail(ErrorKind::usage, "{} is there already; name another place, or replace it with --force", path.string());
+  }
   const engine::SynthOptions synth = synth_options(options);
   const std::int64_t start = context.clock.steady_ns();
   if (format == "gguf") {
