@@ -38,9 +38,9 @@ std::vector<Look> looks_from(int pairs) {
   return looks;
 }
 
-StoppingRule::StoppingRule(double margin, std::span<const Look> looks)
-    : margin_(margin), looks_(looks.begin(), looks.end()) {
-  BH_ASSERT(margin > 0 && !looks_.empty());
+StoppingRule::StoppingRule(double margin, std::span<const Look> looks, double certainty)
+    : margin_(margin), certainty_(certainty), looks_(looks.begin(), looks.end()) {
+  BH_ASSERT(margin > 0 && !looks_.empty() && certainty > 0 && certainty <= 1);
   int before = 0;
   for (const Look& look : looks_) {
     BH_ASSERT(look.pairs > before && look.rank >= 1 && 2 * look.rank <= look.pairs + 1);
@@ -69,7 +69,7 @@ void StoppingRule::look(const Look& at) {
   evidence_.noise_floor = std::exp(floor);
   evidence_.self_low = std::exp(self.low);
   evidence_.self_high = std::exp(self.high);
-  if (evidence_.high < 1 - margin_) {
+  if (evidence_.high < (1 - margin_) * certainty_) {
     decision_ = Decision::fail;
   } else if (evidence_.low >= 1 - margin_) {
     decision_ = Decision::pass;

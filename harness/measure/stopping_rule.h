@@ -44,13 +44,15 @@ struct PairedEvidence {
 class StoppingRule {
  public:
   /// `margin` 0.05: a ratio below 0.95 is a regression. `looks` in ascending order of pairs; Error(internal) if not.
-  explicit StoppingRule(double margin, std::span<const Look> looks = kLooks);
+  /// `certainty` 0.9: only what lies below 0.9 of that fails, since the reference itself is known no better.
+  explicit StoppingRule(double margin, std::span<const Look> looks = kLooks, double certainty = 1);
 
   /// Both are logarithms of ratios of speeds in one round: candidate / reference, and reference / reference.
   void add(double log_ratio, double self_log_ratio);
 
   bool done() const noexcept { return decision_ != Decision::undecided; }
-  /// fail: the whole interval lies below 1 - margin; pass: none of it does; inconclusive: neither, at the last look.
+  /// fail: the whole interval lies below (1 - margin) certainty; pass: none of it lies below 1 - margin; inconclusive:
+  /// neither, at the last look.
   Decision decision() const noexcept { return decision_; }
   const PairedEvidence& evidence() const noexcept {
     return evidence_;
@@ -61,7 +63,7 @@ class StoppingRule {
  private:
   void look(const Look& at);
 
-  double margin_;
+  double margin_, certainty_;
   std::vector<Look> looks_;
   std::vector<double> log_ratios_, self_log_ratios_;
   PairedEvidence evidence_;

@@ -121,6 +121,14 @@ TEST_CASE("a reference that differs from itself by more than the margin decides 
   CHECK(trials(1.08, 0.002, 50).fail == 50);
 }
 
+TEST_CASE("a reference that is known to a tenth only fails nobody who is within it") {
+  for (const double slowdown : {1.10, 1.25}) {
+    StoppingRule rule(kMargin, kLooks, 0.9);
+    while (!rule.done()) rule.add(-std::log(slowdown), 0.0);
+    CHECK(rule.decision() == (slowdown < 1.2 ? Decision::inconclusive : Decision::fail));
+  }
+}
+
 TEST_CASE("a rule that is done takes no more pairs, and nonsense for looks is refused") {
   StoppingRule rule = decided(1.0, 0.001, 1);
   CHECK_THROWS_AS(rule.add(0, 0), Error);

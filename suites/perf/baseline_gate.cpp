@@ -42,6 +42,13 @@ const Metric* value_of(const Result& result, std::string_view name) {
   return metric != nullptr && metric->value && *metric->value > 0 ? metric : nullptr;
 }
 
+/// How far down the interval of a stored f reaches, as a share of it.
+double certainty_of(const Result& then) {
+  const Metric* fraction = value_of(then, kFraction);
+  const Metric* low = value_of(then, std::string(kFraction) + "_low");
+  return fraction != nullptr && low != nullptr ? std::min(1.0, *low->value / *fraction->value) : 1;
+}
+
 }  // namespace
 
 BaselineGate::BaselineGate(const std::string& path, const harness::Criteria& criteria, double margin,
@@ -82,13 +89,14 @@ bool BaselineGate::knows(const std::string& case_id) const noexcept {
   return then != nullptr && can_gate(*then);
 }
 
-std::optional<double> BaselineGate::expected_fraction(const std::string& case_id, double bytes_per_token) const {
+std::optional<StoredFraction> BaselineGate::expected_fraction(const std::string& case_id,
+                                                              double bytes_per_token) const {
   const Result* then = stored(case_id);
   const Metric* fraction = then != nullptr ? value_of(*then, kFraction) : nullptr;
   if (fraction == nullptr) return std::nullopt;
   Result now;
   harness::add(now, "bytes_per_token", bytes_per_token, "bytes");
-  return *fraction->value / harness::same_bytes_factor(now, *then);
+  return StoredFraction{*fraction->value / harness::same_bytes_factor(now, *then), certainty_of(*then)};
 }
 
 std::vector<Expectation> BaselineGate::expectations(const std::vector<std::string>& case_ids) const {
@@ -104,8 +112,10 @@ std::vector<Expectation> BaselineGate::expectations(const std::vector<std::strin
       add("answer_equals_baseline", 1, std::nullopt, Verdict::failed, "same model, same answer");
     }
     if (const Metric* fraction = value_of(*then, kFraction)) {
-      const std::string why = fmt::format("f {:.4f}, margin {:g}", *fraction->value, margin_);
-      add("baseline_ratio_high", 1 - margin_, std::nullopt, Verdict::regressed, why);
+      const double certainty = certainty_of(*then);
+      const std::string why = fmt::format("f {:.4f}, known down to {:.4f}, margin {:g}", *fraction->value,
+                                          certainty * *fraction->value, margin_);
+      add("baseline_ratio_high", (1 - margin_) * certainty, std::nullopt, Verdict::regressed, why);
       add("baseline_ratio_low", 1 - margin_, std::nullopt, Verdict::untrusted, why);
     }
     if (!same_machine_) continue;
@@ -154,7 +164,8 @@ void BaselineGate::add_comparison(Result& result, const Metric& now, const Metri
     comparison.margin = margin_;
     const double least = 1 - margin_;
     const bool known = comparison.low && comparison.high;
-    comparison.conclusion = known && *comparison.high < least   ? "fail"
+    const double failing = least * certainty_of(*stored(result.case_id));
+    comparison.conclusion = known && *comparison.high < failing ? "fail"
                             : known && *comparison.low >= least ? "pass"
                                                                 : "inconclusive";
   }

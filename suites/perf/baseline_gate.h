@@ -11,6 +11,7 @@
 #include "harness/core/result.h"
 #include "harness/judge/baseline.h"
 #include "harness/judge/criteria.h"
+#include "suites/perf/own_cases.h"
 
 namespace bh::suites::perf {
 
@@ -34,10 +35,10 @@ class BaselineGate {
 
   /// What f has to be, of tokens that read so many bytes: the baseline's, with what an engine that reads less for a
   /// token gains by it. Nothing where f does not gate the case.
-  std::optional<double> expected_fraction(const std::string& case_id, double bytes_per_token) const;
+  std::optional<StoredFraction> expected_fraction(const std::string& case_id, double bytes_per_token) const;
 
-  /// For cases that the baseline has, too. f gates by the interval of its median: all of it below 1 - margin of the
-  /// baseline's is a regression, a part of it is untrusted.
+  /// For cases that the baseline has, too. f gates by the interval of its median: a part of it below 1 - margin of the
+  /// baseline's is untrusted, all of it below what the baseline's own interval leaves of that is a regression.
   std::vector<harness::Expectation> expectations(const std::vector<std::string>& case_ids) const;
 
   /// Adds what the baseline says beside it: comparisons, and answer_equals_baseline where the model is the same.

@@ -109,17 +109,19 @@ void add_speed(Result& result, const std::string& name, const std::vector<double
 /// How many rounds are enough, and how well they then know f.
 class FractionRounds {
  public:
-  /// With a fraction that is expected, and taken as exact: looks as for pairs, each round being one of f now and f
-  /// then. The two reads of a round, which should be equal, are the noise floor.
-  FractionRounds(std::int64_t rounds, std::optional<double> expected, double margin)
-      : rounds_(rounds), expected_(expected), rule_(margin, harness::looks_from(static_cast<int>(rounds))) {}
+  /// With a fraction that is expected: looks as for pairs, each round being one of f now and f then. The two reads of a
+  /// round, which should be equal, are the noise floor.
+  FractionRounds(std::int64_t rounds, const std::optional<StoredFraction>& expected, double margin)
+      : rounds_(rounds),
+        expected_(expected),
+        rule_(margin, harness::looks_from(static_cast<int>(rounds)), expected ? expected->certainty : 1) {}
 
   std::int64_t most() const noexcept { return expected_ ? rule_.max_pairs() : rounds_; }
 
   bool enough(const harness::RoofSamples& so_far) {
     if (!expected_) return static_cast<std::int64_t>(so_far.fractions.size()) >= rounds_;
     const auto& reads = so_far.read_bytes_per_second;
-    rule_.add(std::log(so_far.fractions.back() / *expected_), std::log(reads.back() / reads[reads.size() - 2]));
+    rule_.add(std::log(so_far.fractions.back() / expected_->value), std::log(reads.back() / reads[reads.size() - 2]));
     return rule_.done();
   }
 
@@ -127,8 +129,8 @@ class FractionRounds {
     harness::MedianInterval interval = harness::median_interval(fractions);
     if (expected_) {
       const harness::PairedEvidence& evidence = rule_.evidence();
-      interval.low = *expected_ * evidence.low;
-      interval.high = *expected_ * evidence.high;
+      interval.low = expected_->value * evidence.low;
+      interval.high = expected_->value * evidence.high;
       interval.coverage = evidence.coverage;
       result.details["decision"] = to_string(rule_.decision());
       result.details["overall_error"] = harness::kStatedError;
@@ -140,13 +142,13 @@ class FractionRounds {
 
  private:
   std::int64_t rounds_;
-  std::optional<double> expected_;
+  std::optional<StoredFraction> expected_;
   harness::StoppingRule rule_;
 };
 
 /// Rounds of decoding and reading memory by turns, and what the one makes of the other.
 void sample_beside_memory(Result& result, Bench& bench, const Spec& spec, const std::function<double()>& decode,
-                          double bytes, std::optional<double> expected) {
+                          double bytes, const std::optional<StoredFraction>& expected) {
   harness::BandwidthProbe& probe = bench.probe(bytes, spec.threads);
   harness::Progress progress(bench.progress(), bench.clock(), label(spec));
   FractionRounds rounds(bench.table().rounds, expected, bench.number("gate", "margin"));

@@ -13,8 +13,13 @@ namespace bh::suites::perf {
 harness::Result measure_load(Bench& bench, const Spec& spec);
 harness::Result measure_prefill(Bench& bench, const Spec& spec);
 
+/// A stored f, and the share of it down to which that run's own interval reaches.
+struct StoredFraction {
+  double value = 0;
+  double certainty = 1;
+};
 /// What a stored baseline expects f to be, of tokens that read so many bytes; nothing where none gates it.
-using ExpectedFraction = std::function<std::optional<double>(double bytes_per_token)>;
+using ExpectedFraction = std::function<std::optional<StoredFraction>(double bytes_per_token)>;
 /// Samples the rounds of the table; beside a baseline until its f is reached, missed, or neither after four times the
 /// rounds.
 harness::Result measure_decode(Bench& bench, const Spec& spec, const ExpectedFraction& expected);

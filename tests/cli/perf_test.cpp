@@ -127,7 +127,7 @@ TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice 
   json::value faster = read_json(path);
   // Another machine of the class: only f may gate.
   faster.at("environment").at("host_name") = "elsewhere";
-  scale(faster, "bandwidth_fraction", 2);
+  for (const char* end : {"", "_low", "_high"}) scale(faster, std::string("bandwidth_fraction") + end, 2);
   scale(faster, "decode_tokens_per_second", 1000);
   write_json_file(path, faster);
   const Finished slow = bitharness(short_perf(gate));
