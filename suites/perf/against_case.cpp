@@ -38,12 +38,14 @@ struct Side {
 
 std::vector<double> speeds(const std::vector<double>& seconds_per_token) {
   std::vector<double> values;
+  values.reserve(seconds_per_token.size());
   for (const double seconds : seconds_per_token) values.push_back(1 / seconds);
   return values;
 }
 
 std::vector<double> ratios(const std::vector<double>& logs) {
   std::vector<double> values;
+  values.reserve(logs.size());
   for (const double log : logs) values.push_back(std::exp(log));
   return values;
 }

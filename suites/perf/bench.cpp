@@ -18,7 +18,7 @@ namespace {
 /// "cpu.avx512_vnni": the device, the instruction set of the kernel that does most of its work, and what else makes
 /// other cases of them.
 std::string name_of_device(const harness::Options& options) {
-  const std::string device(engine::find_device(options.text("device")).name);
+  std::string device(engine::find_device(options.text("device")).name);
   if (device != "cpu") return device;
   const std::string kernel = engine::bind_kernels(options.text("kernel")).ternary_name;
   const bool int8 = engine::numerics_from(options.text("numerics")) == engine::Numerics::one_answer_kv_int8;
