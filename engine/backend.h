@@ -17,12 +17,17 @@
 namespace bh::engine {
 
 /// Which rounding points a session follows.
-/// one_answer: ours, the same bits for every thread count, instruction set and batch split.
-/// one_answer_kv_int8: the same, but for keys and values kept as int8 codes with a float scale for each position and
-/// head: half the bytes, and its own bits. What it costs in quality is measured, not promised (`bitharness
-/// perplexity`). reference_*: bitnet.cpp's f16 and accumulation order, for comparison only; batch = how it evaluates
-/// two or more positions in one call, single = one position at a time.
-enum class Numerics { one_answer, one_answer_kv_int8, reference_batch, reference_single };
+enum class Numerics {
+  /// Ours: the same bits for every thread count, instruction set and batch split.
+  one_answer,
+  /// The same, but for keys and values kept as int8 codes with a float scale for each position and head: half the
+  /// bytes, and its own bits. What it costs in quality is measured, not promised (`bitharness perplexity`).
+  one_answer_kv_int8,
+  /// bitnet.cpp's f16 and accumulation order where it evaluates two or more positions in one call; for comparison only.
+  reference_batch,
+  /// The same, one position at a time.
+  reference_single
+};
 
 std::string_view to_string(Numerics numerics) noexcept;
 /// Throws Error(usage) on an unknown name.

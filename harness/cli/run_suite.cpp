@@ -168,9 +168,10 @@ int SuiteRun::run() {
 void SuiteRun::select_cases() {
   std::vector<Case> cases = suite_->expand();
   const auto filters = options_.texts("filter");
+  std::set<std::string> ids;
+  for (const Case& item : cases) ids.insert(item.id);
   const auto wants = [&](const std::string& filter, const std::string& id) {
-    const bool whole_id = std::any_of(cases.begin(), cases.end(), [&](const Case& item) { return item.id == filter; });
-    return whole_id ? id == filter : matches_filter(id, filter);
+    return ids.count(filter) > 0 ? id == filter : matches_filter(id, filter);  // a whole id is that case alone
   };
   std::set<std::string> left_out;
   std::vector<Case> selected;

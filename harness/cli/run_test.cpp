@@ -219,6 +219,11 @@ TEST_CASE("a filter selects cases, and what it leaves out is not required") {
   CHECK(none.code == 3);
   CHECK_THAT(none.err, Contains("none of the 1 cases matches"));
   CHECK(call({"fake", "--case", "ok", "--case", "failed", "--filter", "*/ok", "--filter", "*/failed"}).code == 1);
+  for (const char* other : {"ok too", "not fake/ok"}) {  // a whole id is that case alone, whatever else contains it
+    CAPTURE(other);
+    CHECK(call({"fake", "--case", "ok", "--case", other, "--filter", "fake/ok", "--list"}).out ==
+          call({"fake", "--case", "ok", "--list"}).out);
+  }
 }
 
 TEST_CASE("listing cases and their repro lines runs nothing and says how to run each case alone") {

@@ -18,12 +18,13 @@ namespace {
 /// Prompts of a few tokens, no two alike.
 class Crowd {
  public:
-  Crowd(engine::Backend& backend, const Spec& spec) : options_(greedy_options({{}, spec.decode_tokens})) {
+  Crowd(engine::Backend& backend, const Spec& spec, engine::Numerics numerics)
+      : options_(greedy_options({{}, spec.decode_tokens})) {
     const std::int32_t n_vocab = backend.model().config.n_vocab, length = std::max(spec.depth, 1);
     for (std::int32_t i = 0; i < spec.sequences; ++i) {
       prompts_.push_back(harness::some_tokens(n_vocab, length));
       prompts_.back().back() = (prompts_.back().back() + i) % n_vocab;
-      sessions_.emplace_back(backend, length + spec.decode_tokens + 1);
+      sessions_.emplace_back(backend, length + spec.decode_tokens + 1, numerics);
     }
   }
 
@@ -60,10 +61,10 @@ struct Decoded {
 
 Result measure_together(Bench& bench, const Spec& spec) {
   if (const std::string why = harness::why_not_measured(); !why.empty()) return harness::skipped(why);
-  auto* engine = dynamic_cast<EngineSubject*>(&bench.engine(spec));
-  if (engine == nullptr) return harness::skipped("this subject has one sequence at a time");
+  auto* ours = dynamic_cast<EngineSubject*>(&bench.engine(spec));
+  if (ours == nullptr) return harness::skipped("this subject has one sequence at a time");
   harness::Progress progress(bench.progress(), bench.clock(), label(spec));
-  Crowd crowd(engine->backend(), spec);
+  Crowd crowd(ours->backend(), spec, engine::numerics_from(bench.options().text("numerics")));
   std::vector<std::vector<engine::TokenId>> expected;
   for (std::size_t i = 0; i < crowd.size(); ++i) {
     bench.stop_if_cancelled();
