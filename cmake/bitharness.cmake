@@ -59,6 +59,9 @@ function(bh_library name)
   endif()
 endfunction()
 
+# All headers that the build writes: what a tool that only reads the sources (clang-tidy) has to have built.
+add_custom_target(bh_generated)
+
 # bh_embed(TARGET FILE...): compiles the bytes of each file into TARGET. Its sources include "generated/TARGET.h" and call
 # bh::embedded::acceptance::criteria_json() for suites/acceptance/criteria.json, a std::string_view.
 function(bh_embed target)
@@ -73,4 +76,6 @@ function(bh_embed target)
     DEPENDS ${paths} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     COMMENT "Embedding data into ${target}" VERBATIM)
   target_sources(${target} PRIVATE ${base}.cpp ${base}.h)
+  add_custom_target(${target}_embedded DEPENDS ${base}.h)
+  add_dependencies(bh_generated ${target}_embedded)
 endfunction()

@@ -1,6 +1,7 @@
 #include "engine/base/host.h"
 
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -60,7 +61,8 @@ CpuFeatures detect_features() {
   features.avx2 = ymm && fma && f16c && bit(b, 5);
   features.avx512_vnni =
       features.avx2 && zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31) && bit(c, 11);  // F DQ BW VL VNNI
-  features.amx_int8 = features.avx512_vnni && tiles && bit(d, 24) && bit(d, 25);
+  features.amx_int8 = features.avx512_vnni && tiles && bit(d, 24) && bit(d, 25);                   // TILE INT8
+  features.avx_vnni = features.avx2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && bit(a, 4);
   return features;
 }
 #elif defined(__aarch64__)
@@ -150,6 +152,17 @@ HostFacts read_host_facts() {
 const HostFacts& host_facts() {
   static const HostFacts facts = read_host_facts();
   return facts;
+}
+
+bool may_use_amx() noexcept {
+#if defined(__x86_64__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool permitted =
+      host_facts().features.amx_int8 && ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return permitted;
+#else
+  return false;
+#endif
 }
 
 std::uint64_t available_memory_bytes() {

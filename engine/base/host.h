@@ -8,8 +8,9 @@ namespace bh {
 
 struct CpuFeatures {
   bool avx2 = false;         ///< with FMA and F16C, and ymm state enabled by the OS
+  bool avx_vnni = false;     ///< AVX2 with VNNI in its own encoding
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
-  bool amx_int8 = false;     ///< hardware only; the kernel's permission is asked where it is used
+  bool amx_int8 = false;     ///< with AVX-512 VNNI; whether this process may use it, may_use_amx() tells
   bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };
@@ -27,6 +28,9 @@ struct HostFacts {
 
 /// Read once, then cached (immutable).
 const HostFacts& host_facts();
+
+/// Whether this process may use AMX tiles: asks the kernel (Linux 5.16 on) at the first call, for all threads to come.
+bool may_use_amx() noexcept;
 
 /// Memory that can be taken now without swapping, within the cgroup's limit; read at each call. 0 = unknown.
 std::uint64_t available_memory_bytes();

@@ -40,7 +40,7 @@ struct RowBuffer {
 };
 
 inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix that a thread takes at a time
-inline constexpr std::int64_t kTokenTile = 32;       ///< tokens whose sums stay in L1 while a chunk is multiplied
+inline constexpr std::int64_t kTokenTile = 128;      ///< tokens that one pass over a chunk of weights serves
 
 class CpuBackend final : public Backend {
  public:

@@ -9,9 +9,11 @@ namespace {
 constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a time: large enough to stream
 constexpr std::int64_t kMaxChunkRows = 512;
 
-std::int64_t chunk_groups(const PackedTernary& matrix) {
-  const std::int64_t groups = std::clamp<std::int64_t>(kChunkBytes / matrix.group_bytes(), 1, kMaxChunkGroups);
-  return groups > 1 ? groups / 2 * 2 : 1;  // kernels take groups in pairs
+std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
+  // Several tokens are multiplied with pairs of groups.
+  const std::int64_t least = tokens > 1 ? 2 : 1;
+  const std::int64_t groups = std::clamp(kChunkBytes / matrix.group_bytes(), least, kMaxChunkGroups);
+  return groups > 1 ? groups / 2 * 2 : 1;
 }
 
 std::int64_t row_bytes(const Matrix& matrix) { return static_cast<std::int64_t>(matrix.bytes.size()) / matrix.rows; }
@@ -47,7 +49,7 @@ void CpuBackend::multiply(std::span<const Product> products) {
     const CpuMatrix& matrix = *products[i].matrix;
     const auto* ternary = std::get_if<PackedTernary>(&matrix);
     const auto* dense = std::get_if<Matrix>(&matrix);
-    const std::int64_t per_chunk = ternary ? chunk_groups(*ternary) : chunk_rows(*dense);
+    const std::int64_t per_chunk = ternary ? chunk_groups(*ternary, n_rows_) : chunk_rows(*dense);
     const std::int64_t units = ternary ? ternary->groups : dense->rows;
     first_chunk[i + 1] = first_chunk[i] + round_up(units, per_chunk) / per_chunk;
     count(ternary ? kTernary : dense_counter(dense->format->type), n_rows_);
@@ -58,7 +60,7 @@ void CpuBackend::multiply(std::span<const Product> products) {
     const Product& product = products[i];
     const std::int64_t index = chunk - first_chunk[i];
     if (const auto* ternary = std::get_if<PackedTernary>(product.matrix)) {
-      const std::int64_t per_chunk = chunk_groups(*ternary), first = index * per_chunk;
+      const std::int64_t per_chunk = chunk_groups(*ternary, n_rows_), first = index * per_chunk;
       multiply_ternary(*ternary, product, first, std::min(per_chunk, ternary->groups - first), thread);
     } else {
       const auto& dense = std::get<Matrix>(*product.matrix);

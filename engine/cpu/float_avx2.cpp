@@ -15,5 +15,10 @@ const ScreenKernels& screen_avx2() noexcept {
                                              pack_screen_row<BF16>};
   return kKernels;
 }
+const ScreenKernels& screen_avx_vnni() noexcept {
+  static constexpr ScreenKernels kKernels = {screen_rows_avx_vnni, pack_screen_row<F32>, pack_screen_row<F16>,
+                                             pack_screen_row<BF16>};
+  return kKernels;
+}
 
 }  // namespace bh::engine

@@ -25,8 +25,15 @@ const char* always_usable(const HostFacts&) { return nullptr; }
 const char* needs_avx2(const HostFacts& host) {
   return host.features.avx2 ? nullptr : "the CPU or the OS lacks AVX2 with FMA and F16C";
 }
+const char* needs_avx_vnni(const HostFacts& host) {
+  return host.features.avx_vnni ? nullptr : "the CPU or the OS lacks AVX2 with AVX-VNNI";
+}
 const char* needs_avx512_vnni(const HostFacts& host) {
   return host.features.avx512_vnni ? nullptr : "the CPU or the OS lacks AVX-512 F, BW, DQ, VL and VNNI";
+}
+const char* needs_amx_int8(const HostFacts& host) {
+  if (!host.features.amx_int8) return "the CPU or the OS lacks AMX-INT8";
+  return may_use_amx() ? nullptr : "the kernel does not let this process use AMX tiles";
 }
 #elif defined(__aarch64__)
 const char* needs_dotprod(const HostFacts& host) {
@@ -34,10 +41,12 @@ const char* needs_dotprod(const HostFacts& host) {
 }
 #endif
 
-// Best first within an op, scalar last. The first usable row is taken.
+// Best first within an op, scalar last. The first usable row is taken. Every instruction set has a ternary row.
 constexpr Row kRows[] = {
 #if defined(__x86_64__)
+    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8},
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
+    {Op::ternary_matmul, "i2_s.avx_vnni", "avx_vnni", needs_avx_vnni, ternary_avx_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
 #elif defined(__aarch64__)
     {Op::ternary_matmul, "i2_s.neon_dotprod", "neon_dotprod", needs_dotprod, ternary_neon_dotprod},
@@ -53,6 +62,7 @@ constexpr Row kRows[] = {
     {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
 #if defined(__x86_64__)
     {Op::head_screen, "screen.avx512_vnni", "avx512_vnni", needs_avx512_vnni, screen_avx512},
+    {Op::head_screen, "screen.avx_vnni", "avx_vnni", needs_avx_vnni, screen_avx_vnni},
     {Op::head_screen, "screen.avx2", "avx2", needs_avx2, screen_avx2},
 #elif defined(__aarch64__)
     {Op::head_screen, "screen.neon_dotprod", "neon_dotprod", needs_dotprod, screen_neon_dotprod},
@@ -77,6 +87,12 @@ std::string known_names() {
   return names;
 }
 
+/// Place of an instruction set among the ternary rows, best first; past them if it is none.
+auto rank(std::string_view isa) {
+  return std::find_if(std::begin(kRows), std::end(kRows),
+                      [&](const Row& row) { return row.op == Op::ternary_matmul && row.isa == isa; });
+}
+
 const Row& choose(Op op, std::string_view forced) {
   const auto names_row = [&](const Row& row) { return row.op == op && (row.isa == forced || row.name == forced); };
   const auto* wanted = std::find_if(std::begin(kRows), std::end(kRows), names_row);
@@ -87,8 +103,11 @@ const Row& choose(Op op, std::string_view forced) {
     }
     return *wanted;
   }
-  return *std::find_if(std::begin(kRows), std::end(kRows),
-                       [&](const Row& row) { return row.op == op && row.why_unusable(host_facts()) == nullptr; });
+  // An instruction set without a row of its own takes that of the next lesser one.
+  const bool is_isa = rank(forced) != std::end(kRows);
+  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) {
+    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) && row.why_unusable(host_facts()) == nullptr;
+  });
 }
 
 }  // namespace

@@ -163,11 +163,16 @@ void screen_rows_avx2(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx2() noexcept;
 const FloatKernels& float_avx2() noexcept;
 const ScreenKernels& screen_avx2() noexcept;
+void ternary_avx_vnni(const TernaryTask&) noexcept;
+void screen_rows_avx_vnni(const ScreenTask&) noexcept;
+const ScreenKernels& screen_avx_vnni() noexcept;
 void ternary_avx512_vnni(const TernaryTask&) noexcept;
 void screen_rows_avx512(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx512() noexcept;
 const FloatKernels& float_avx512() noexcept;
 const ScreenKernels& screen_avx512() noexcept;
+/// Only where may_use_amx() (host.h).
+void ternary_amx_int8(const TernaryTask&) noexcept;
 #elif defined(__aarch64__)
 void ternary_neon(const TernaryTask&) noexcept;
 void screen_rows_neon(const ScreenTask&) noexcept;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -54,33 +55,34 @@ constexpr float kGuard = 12345.678f;
 TEST_CASE("ternary products equal the definition on every instruction set") {
   std::mt19937 random(1);
   for (const std::int64_t cols : {1, 4, 15, 16, 17, 64, 100, 127, 128, 256, 640, 1031, 6912}) {
-    for (const std::int64_t tokens : {1, 2, 3, 5, 8, 13}) {
-      const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
-      const std::int64_t stride = round_up(cols, kPad);
-      std::vector<std::uint8_t> weights(static_cast<std::size_t>(groups * steps * kStepBytes + 1));
-      std::vector<std::int8_t> codes(static_cast<std::size_t>(tokens * stride + 1), 0);
-      const bool extreme = tokens == 5;  // all codes 2 and all activations 127: where int16 sums would wrap
-      for (auto& byte : weights) {
-        byte = 0;
-        for (int f = 0; f < 4; ++f) byte |= static_cast<std::uint8_t>((extreme ? 2 : random() % 3) << (2 * f));
-      }
-      for (std::int64_t t = 0; t < tokens; ++t) {
-        for (std::int64_t i = 0; i < cols; ++i) {
-          codes[static_cast<std::size_t>(1 + t * stride + i)] =
-              static_cast<std::int8_t>(extreme ? (t % 2 ? -127 : 127) : static_cast<int>(random() % 255) - 127);
+    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 13, 39}) {
+      for (const bool extreme : {false, true}) {  // all codes 2 and all activations 127: where int16 sums would wrap
+        const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
+        const std::int64_t stride = round_up(cols, kPad);
+        std::vector<std::uint8_t> weights(static_cast<std::size_t>(groups * steps * kStepBytes + 1));
+        std::vector<std::int8_t> codes(static_cast<std::size_t>(tokens * stride + 1), 0);
+        for (auto& byte : weights) {
+          byte = 0;
+          for (int f = 0; f < 4; ++f) byte |= static_cast<std::uint8_t>((extreme ? 2 : random() % 3) << (2 * f));
         }
-      }
-      const std::size_t count = static_cast<std::size_t>(groups * tokens * kGroupRows);
-      const auto run = [&](TernaryKernel kernel) {
-        std::vector<std::int32_t> sums(count + 16, 77);
-        kernel({weights.data() + 1, groups, steps, codes.data() + 1, stride, tokens, sums.data()});
-        return sums;
-      };
-      const auto expected = run(scalar().ternary);
-      for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
-      for (const BoundKernels& kernels : usable_kernels()) {
-        INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens");
-        REQUIRE(run(kernels.ternary) == expected);
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          for (std::int64_t i = 0; i < cols; ++i) {
+            codes[static_cast<std::size_t>(1 + t * stride + i)] =
+                static_cast<std::int8_t>(extreme ? (t % 2 ? -127 : 127) : static_cast<int>(random() % 255) - 127);
+          }
+        }
+        const std::size_t count = static_cast<std::size_t>(groups * tokens * kGroupRows);
+        const auto run = [&](TernaryKernel kernel) {
+          std::vector<std::int32_t> sums(count + 16, 77);
+          kernel({weights.data() + 1, groups, steps, codes.data() + 1, stride, tokens, sums.data()});
+          return sums;
+        };
+        const auto expected = run(scalar().ternary);
+        for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
+        for (const BoundKernels& kernels : usable_kernels()) {
+          INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens, extreme " << extreme);
+          REQUIRE(run(kernels.ternary) == expected);
+        }
       }
     }
   }
@@ -377,5 +379,18 @@ TEST_CASE("an unusable or unknown kernel is never replaced in silence") {
   REQUIRE(bind_kernels("i2_s.scalar").ternary_name == "i2_s.scalar");
   for (const KernelInfo& info : cpu_kernels()) {
     if (!info.why_unusable.empty()) REQUIRE_THROWS_WITH(bind_kernels(info.name), Catch::Contains(info.why_unusable));
+  }
+}
+
+TEST_CASE("an instruction set without a row of its own takes the next lesser one's, not a better one's") {
+  const std::map<std::string, std::string> lesser = {
+      {"amx_int8", "avx512_vnni"}, {"avx_vnni", "avx2"}, {"neon_dotprod", "neon"}};
+  for (const KernelInfo& info : cpu_kernels()) {
+    if (info.op != to_string(Op::ternary_matmul) || !info.why_unusable.empty()) continue;
+    CAPTURE(info.isa);
+    const BoundKernels bound = bind_kernels(info.isa);
+    CHECK(bound.ternary_name == info.name);
+    CHECK(bound.dense_isa == (lesser.count(info.isa) > 0 ? lesser.at(info.isa) : info.isa));
+    CHECK(bound.float_isa == bound.dense_isa);
   }
 }

@@ -43,7 +43,7 @@ TEST_CASE("only templates that put control tokens into the text have them parsed
 TEST_CASE("white space inside a message survives, and a message of nothing else is empty") {
   REQUIRE(render("bitnet-chat", {{"user", "\xE3\x80\x80 a  b \r\n"}}) == "User: a  b<|eot_id|>Assistant: ");
   REQUIRE(render("bitnet-chat", {{"user", " \n\t"}}) == "User: <|eot_id|>Assistant: ");
-  REQUIRE(render("raw", {}) == "");
+  REQUIRE(render("raw", {}).empty());
 }
 
 TEST_CASE("unknown templates and roles are usage errors that name the choices") {

@@ -52,7 +52,7 @@ std::string key_id(EVP_PKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key, &der);
   BH_ASSERT(size > 0);
-  const std::string id = sha256_hex(std::string_view(reinterpret_cast<char*>(der), static_cast<std::size_t>(size)));
+  std::string id = sha256_hex(std::string_view(reinterpret_cast<char*>(der), static_cast<std::size_t>(size)));
   OPENSSL_free(der);
   return id;
 }

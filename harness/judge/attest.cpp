@@ -197,7 +197,7 @@ class Verifier {
         record_text_ ? "it names this receipt and this run.json" : "it names this receipt; run.json is not here");
   }
 
-  void check_file(std::string name, const fs::path& path, const std::string& wanted, const char* option) {
+  void check_file(const std::string& name, const fs::path& path, const std::string& wanted, const char* option) {
     if (path.empty()) return add(name, Verdict::skipped, fmt::format("its digest was not compared ({})", option));
     if (wanted.empty()) return add(name, Verdict::failed, "the receipt names no digest of it");
     const std::string here = name == "model" ? sha256_model(path) : sha256_file(path);

@@ -36,6 +36,7 @@ Environment read_environment() {
   e.architecture = host.architecture;
   e.cpu_model = host.cpu_model;
   if (host.features.avx2) e.cpu_features.emplace_back("avx2");
+  if (host.features.avx_vnni) e.cpu_features.emplace_back("avx_vnni");
   if (host.features.avx512_vnni) e.cpu_features.emplace_back("avx512_vnni");
   if (host.features.amx_int8) e.cpu_features.emplace_back("amx_int8");
   if (host.features.neon) e.cpu_features.emplace_back("neon");

@@ -8,7 +8,6 @@
 namespace bh::suites::acceptance {
 
 using engine::Backend;
-using engine::Model;
 using engine::Session;
 using engine::TokenId;
 

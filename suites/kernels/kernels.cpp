@@ -14,6 +14,7 @@
 #include "harness/judge/criteria.h"
 #include "harness/judge/machine.h"
 #include "harness/measure/bandwidth.h"
+#include "harness/measure/core_clock.h"
 #include "harness/measure/environment.h"
 #include "harness/measure/workload.h"
 #include "suites/kernels/fp32_gemm.h"
@@ -34,6 +35,8 @@ namespace {
 
 constexpr const char* kOverScalar = "kernels/criteria/avx2-over-scalar";
 constexpr const char* kOverFp32 = "kernels/criteria/ternary-over-fp32";
+
+constexpr std::int64_t kClockNs = 1'000'000;
 
 constexpr std::array kOptions = {
     OptionRow{.name = "criteria",
@@ -150,11 +153,17 @@ Result KernelSuite::measure(const Row& row) {
     work.push_back(workload->work / each);
     bytes.push_back(workload->bytes_read / each);
   }
+  const double cycles = harness::core_clock_hz(kClockNs, context_.clock);
   harness::BandwidthProbe probe(static_cast<std::uint64_t>(workload->bytes_read), 1);
   const double roof = probe.sample(std::llround(number("seconds") * 1e9), context_.clock);
   add_median(result, "call_ns", "ns", call_ns);
   add_median(result, "work_per_second", workload->unit + "/s", work);
   add_median(result, "kernel_bytes_per_second", "bytes/s", bytes);
+  if (cycles > 0) {
+    harness::add(result, "core_clock", cycles, "Hz");
+    harness::add(result, "work_per_cycle", harness::median(work) / cycles, workload->unit);
+    harness::add(result, "bytes_per_cycle", harness::median(bytes) / cycles, "bytes");
+  }
   harness::add(result, "probe_bytes_per_second", roof, "bytes/s");
   // The probe holds at least 1 MiB; a kernel that reads less than that works in the first caches.
   if (workload->bytes_read >= static_cast<double>(probe.working_set_bytes()) * 0.9) {

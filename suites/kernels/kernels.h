@@ -1,10 +1,10 @@
 // The suite kernels: every row of the CPU's kernel table alone, checked against the scalar row before it is timed.
 //
 //   kernels/row/KERNEL/WORKLOAD    equals_scalar, call_ns (samples: one per repetition), work_per_second (multiply-adds
-//   or
-//                                  values), read_bytes_per_second of the kernel, bandwidth_fraction: of what one thread
-//                                  reads of as many bytes, sampled right after; relative_spread. Skipped with the
-//                                  reason where this machine cannot run the kernel.
+//                                  or values), kernel_bytes_per_second, both also per cycle of the core clock timed
+//                                  right after (work_per_cycle, bytes_per_cycle); bandwidth_fraction: of what one
+//                                  thread reads of as many bytes, sampled right after; relative_spread. Skipped with
+//                                  the reason where this machine cannot run the kernel.
 //   kernels/criteria/...           speed_ratio: the best AVX2 ternary product over the scalar one, and the best ternary
 //                                  product over a blocked FP32 one of the same shape (fp32_gemm.h), on one thread
 #pragma once

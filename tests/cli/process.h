@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/sanitized.h"
+
 namespace bh::test {
 
 struct Finished {
@@ -37,7 +39,7 @@ class Process {
   /// Waits until it has written something to its standard output; false if it ends or the time does before.
   bool waits_with_output(int limit_seconds) const;
   /// Writes to its standard input, closes that, and waits.
-  Finished finish(const std::string& input = "", int limit_seconds = 120);
+  Finished finish(const std::string& input = "", int limit_seconds = kSanitized ? 900 : 120);
 
  private:
   pid_t pid_ = -1;

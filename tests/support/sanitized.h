@@ -1,4 +1,5 @@
-// Whether this is a build with sanitizers: it measures no speed, so tests of measured speeds have nothing to look at.
+// Whether this is a build with sanitizers: it is slow and measures no speed, so tests of measured speeds have nothing
+// to look at.
 #pragma once
 
 namespace bh::test {
