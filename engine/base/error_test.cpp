@@ -10,7 +10,7 @@ TEST_CASE("an error's message is one line that no terminal obeys, whatever a fil
   REQUIRE(message("\xc2\x9b"
                   "31m") == "\\xc2\\x9b31m");  // the eight-bit form of ESC [
   REQUIRE(message("\x9b\xff\xed\xa0\x80\xc3") == "\\x9b\\xff\\xed\\xa0\\x80\\xc3");
-  REQUIRE(message("") == "");
+  REQUIRE(message("").empty());
 }
 
 TEST_CASE("an absurdly long error message is cut") {

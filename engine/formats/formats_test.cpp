@@ -166,7 +166,7 @@ TEST_CASE("Q8_0 decodes to scale times byte") {
   std::vector<std::byte> bytes(34);
   const std::uint16_t d = 0x3800;  // 0.5
   std::memcpy(bytes.data(), &d, 2);
-  for (int i = 0; i < 32; ++i) bytes[static_cast<std::size_t>(2 + i)] = static_cast<std::byte>(i * 8 - 128);
+  for (int i = 0; i < 32; ++i) bytes[static_cast<std::size_t>(i) + 2] = static_cast<std::byte>(i * 8 - 128);
   const auto values = decoded(format, bytes, 1, 32);
   for (int i = 0; i < 32; ++i) REQUIRE(values[static_cast<std::size_t>(i)] == 0.5f * static_cast<float>(i * 8 - 128));
 }

@@ -68,7 +68,8 @@ Recorded read_record(const std::filesystem::path& path) {
   return recorded;
 }
 
-PerplexityResult of_heldout_text(std::shared_ptr<const Model> model, Numerics numerics, std::int32_t max_chunks) {
+PerplexityResult of_heldout_text(const std::shared_ptr<const Model>& model, Numerics numerics,
+                                 std::int32_t max_chunks) {
   std::string text = read(test::shipped_model() / "heldout.txt");
   if (!text.empty() && text.back() == '\n') text.pop_back();
   const auto tokens = model->tokenizer.encode(text, {.add_special = true, .parse_special = false});

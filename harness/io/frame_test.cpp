@@ -1,7 +1,5 @@
 #include "harness/io/frame.h"
 
-#include <cstring>
-
 #include "tests/support/catch.h"
 
 using namespace bh::harness;
@@ -12,7 +10,7 @@ namespace {
 ReadBytes reader_of(std::string bytes, std::size_t piece) {
   return [bytes = std::move(bytes), piece, at = std::size_t{0}](char* data, std::size_t size) mutable {
     const std::size_t got = std::min({size, piece, bytes.size() - at});
-    std::memcpy(data, bytes.data() + at, got);
+    bytes.copy(data, got, at);
     at += got;
     return got;
   };
@@ -55,7 +53,7 @@ TEST_CASE("a frame survives the way through any pieces of a stream") {
 }
 
 TEST_CASE("what is no frame is refused with the words that arrived") {
-  CHECK(refusal("") == "");
+  CHECK(refusal("").empty());
   CHECK(refusal("y\ny\n") == "a frame without its number of bytes: 'y'");
   CHECK(refusal("main: error\x1b[31m\n") == "not a frame of the worker protocol: 'main: error\\x1B[31m'");
   CHECK(refusal("row 12\nshort") == "the stream ended inside the payload of: 'row 12'");

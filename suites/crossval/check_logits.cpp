@@ -12,7 +12,6 @@ namespace bh::suites::crossval {
 
 using engine::Numerics;
 using harness::LogitComparison;
-using harness::LogitTolerance;
 using harness::Result;
 using harness::RowComparison;
 

@@ -220,7 +220,7 @@ void HttpSubject::garbage(std::string_view path, std::string_view what) const {
 
 HttpAnswer HttpSubject::request(std::string_view path, const json::object* body) {
   try {
-    const HttpAnswer answer = body == nullptr ? client_.get(path) : client_.post_json(path, write_json_line(*body));
+    HttpAnswer answer = body == nullptr ? client_.get(path) : client_.post_json(path, write_json_line(*body));
     if (answer.status == 401 || answer.status == 403) {
       throw SubjectError(SubjectFault::refused, fmt::format("{}{} wants another API key (status {}); give it with "
                                                             "--api-key-file",
