@@ -178,8 +178,9 @@ void read_command_line(const std::string& command, std::span<const OptionRow> ro
                             .run();
     for (const po::option& option : parsed.options) {
       if (option.string_key == kExtra) {
-        fail(ErrorKind::usage, "unexpected argument '{}'; see 'bitharness {} --help'",
-             to_valid_utf8(option.value.empty() ? "" : option.value.front()), command);
+        fail(ErrorKind::usage, "unexpected argument '{}'{}; see 'bitharness {} --help'",
+             to_valid_utf8(option.value.empty() ? "" : option.value.front()),
+             find_row(rows, "model") != nullptr ? "; a model is named with --model" : "", command);
       }
       const OptionRow* row = find_row(rows, option.string_key);
       BH_ASSERT(row != nullptr);

@@ -81,7 +81,8 @@ TEST_CASE("what cannot be meant is refused in one line") {
   CHECK(outside.error({"-zzzzzzzz"}).find("unknown option") == 0);
   CHECK(outside.error({"-t"}).find("--threads needs a value") == 0);
   CHECK(outside.error({"--json=yes"}).find("--json takes no value") == 0);
-  CHECK(outside.error({"stray"}) == "unexpected argument 'stray'; see 'bitharness run --help'");
+  CHECK(outside.error({"stray"}) ==
+        "unexpected argument 'stray'; a model is named with --model; see 'bitharness run --help'");
   CHECK(outside.error({"-t", "1", "-t", "2"}) == "--threads is given 2 times; it takes one value");
   CHECK(to_valid_utf8(outside.error({"--\xff"})) == outside.error({"--\xff"}));
 }

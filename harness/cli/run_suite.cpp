@@ -149,6 +149,10 @@ int SuiteRun::run() {
       [this] { return (watcher_ && watcher_->cancelled()) || (world_.cancelled && world_.cancelled()); },
       [this](std::string_view case_id, Verdict first, std::string_view reason) { rerun(case_id, first, reason); }};
   if (options_.has("sign")) {
+    if (!row_.leaves_receipt) {
+      fail(ErrorKind::usage, "{} leaves no receipt, so there is nothing to --sign; acceptance, crossval and perf do",
+           row_.name);
+    }
     if (!options_.has("output")) fail(ErrorKind::usage, "--sign signs what is in the run directory: add -o DIR");
     key_ = SigningKey::read_private(options_.text("sign"));
   }

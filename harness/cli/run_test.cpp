@@ -83,7 +83,7 @@ constexpr std::array kFakeRows = {
 };
 
 std::unique_ptr<Suite> make_fake(const SuiteContext& context) { return std::make_unique<FakeSuite>(context); }
-const std::array kSuites = {SuiteRow{"fake", "Ends as it is told", kFakeRows, make_fake}};
+const std::array kSuites = {SuiteRow{"fake", "Ends as it is told", kFakeRows, true, make_fake}};
 
 std::string write_record(const Report& report, const WriterStyle&) { return write_json(to_json(report)); }
 std::string write_console(const Report& report, const WriterStyle& style) {

@@ -51,8 +51,8 @@ constexpr std::array kFakeRows = {
 std::unique_ptr<Suite> make_fake(const SuiteContext& context) { return std::make_unique<FakeSuite>(context); }
 
 const std::array kSuites = {
-    SuiteRow{"acceptance", "fake", kFakeRows, make_fake}, SuiteRow{"parity", "fake", kFakeRows, make_fake},
-    SuiteRow{"crossval", "fake", kFakeRows, make_fake}, SuiteRow{"perf", "fake", kFakeRows, make_fake}};
+    SuiteRow{"acceptance", "fake", kFakeRows, true, make_fake}, SuiteRow{"parity", "fake", kFakeRows, true, make_fake},
+    SuiteRow{"crossval", "fake", kFakeRows, true, make_fake}, SuiteRow{"perf", "fake", kFakeRows, true, make_fake}};
 
 std::string write_record(const Report& report, const WriterStyle&) { return write_json(to_json(report)); }
 std::string write_page(const Report& report, const WriterStyle&) { return "# " + report.suite + "\n"; }

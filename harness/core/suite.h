@@ -48,6 +48,7 @@ struct SuiteRow {
   std::string_view name;
   std::string_view summary;
   std::span<const OptionRow> options;  ///< its own; run_cli adds those every suite has (--strict, --filter, -o, ...)
+  bool leaves_receipt;                 ///< of what a subject computed, so that there is something to --sign
   std::unique_ptr<Suite> (*make)(const SuiteContext& context);
 };
 

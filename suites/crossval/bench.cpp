@@ -50,7 +50,7 @@ engine::Backend& Bench::backend() {
     wanted.threads = static_cast<int>(options().integer_or("threads", 0));
     wanted.kernel = options().text("kernel");
     backend_ = engine::find_device(options().text("device"))
-                   .load(engine::load_model(model_path(), {.pre_tokenizer = options().text("pre-tokenizer")}), wanted);
+                   .load(engine::load_model(model_path(), {.pre_tokenizer = options().text("pre")}), wanted);
   }
   return *backend_;
 }

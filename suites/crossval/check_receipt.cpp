@@ -13,7 +13,7 @@ harness::Result check_receipt(Bench& bench, Lane& lane) {
   settings.model = bench.model_path();
   settings.device = bench.options().text("device");
   settings.kernel = bench.options().text("kernel");
-  settings.pre_tokenizer = bench.options().text("pre-tokenizer");
+  settings.pre_tokenizer = bench.options().text("pre");
   settings.threads = static_cast<int>(bench.options().integer_or("threads", 0));
   EngineSubject subject(settings);  // of its own, so that its kernels are counted from nothing
   const auto prompt = subject.tokenize(bench.prompts().front(), {});

@@ -28,7 +28,7 @@ std::string hint(const engine::Model& model, const std::vector<TokenId>& ours, c
   if (without_first(ours) == theirs) return "only we put BOS in front: see tokenizer.ggml.add_bos_token";
   if (ours == without_first(theirs)) return "only the reference puts BOS in front: see tokenizer.ggml.add_bos_token";
   if (vocabulary.model == "gpt2" && vocabulary.pre.empty()) {
-    return "the file names no tokenizer.ggml.pre; both sides have to take the same rule (--pre-tokenizer)";
+    return "the file names no tokenizer.ggml.pre; both sides have to take the same rule (--pre)";
   }
   if (at <= 1 && vocabulary.model == "llama")
     return "the space that SPM puts in front: see tokenizer.ggml.add_space_prefix";

@@ -114,10 +114,11 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "FILE",
               .help = "tolerances to use instead of the built-in criteria.json"},
-    OptionRow{.name = "pre-tokenizer",
+    OptionRow{.name = "pre",
               .kind = OptionKind::text,
               .value_name = "NAME",
-              .help = "override the pre-tokenizer that the model's file names or lacks, on our side"},
+              .help = "pre-tokenizer to use on our side instead of the one that the file names or lacks: llama-bpe, "
+                      "gpt-2, default"},
     OptionRow{.name = "threads",
               .aliases = "t",
               .kind = OptionKind::integer,

@@ -25,19 +25,10 @@ std::string name_of_device(const harness::Options& options) {
   return device + "." + kernel.substr(kernel.find('.') + 1) + (int8 ? ".kv_int8" : "");
 }
 
-void refuse_reference_modes(const harness::Options& options) {
-  if (!engine::is_reference(engine::numerics_from(options.text("numerics")))) return;
-  fail(ErrorKind::usage,
-       "--numerics {}: the reference modes are scalar copies of another engine's rounding, for comparison only; perf "
-       "times ours",
-       options.text("numerics"));
-}
-
 }  // namespace
 
 Bench::Bench(const harness::SuiteContext& context, harness::Criteria criteria)
     : context_(context), criteria_(std::move(criteria)) {
-  refuse_reference_modes(options());
   refuse_outside("seconds", number("sample", "seconds"), 0.001, 60, criteria_.source());
   refuse_outside("check_tokens", number("sample", "check_tokens"), 1, 4096, criteria_.source());
   refuse_outside("margin", number("gate", "margin"), 0.001, 0.9, criteria_.source());

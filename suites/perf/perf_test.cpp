@@ -421,8 +421,7 @@ TEST_CASE("a run that is not green is not promoted, and says so in its exit code
   CHECK_THROWS_AS(run({{"force", "true"}}), Error);
 }
 
-TEST_CASE("the reference modes are refused, and synthetic models have to exist as presets") {
-  CHECK_THROWS_WITH(run({{"numerics", "reference_batch"}}), Catch::Contains("for comparison only"));
+TEST_CASE("synthetic models have to exist as presets") {
   CHECK_THROWS_WITH(run({{"model", "synth:none"}}), Catch::Contains("tiny"));
 }
 

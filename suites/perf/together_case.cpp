@@ -43,6 +43,7 @@ class Crowd {
   }
 
   std::size_t size() const noexcept { return prompts_.size(); }
+  engine::Numerics numerics() const { return sessions_.front().numerics(); }
 
  private:
   engine::GenerateOptions options_;
@@ -108,6 +109,7 @@ Result measure_together(Bench& bench, const Spec& spec) {
 
   Result result;
   result.details["label"] = label(spec);
+  result.details["numerics"] = to_string(crowd.numerics());
   result.details["model_sha256"] = bench.model_sha256(spec);
   const harness::MedianInterval interval = harness::median_interval(ratios);
   harness::add(result, "outputs_equal", equal ? 1 : 0);

@@ -103,6 +103,13 @@ TEST_CASE("perf decodes sequences together, each with the answer it has alone", 
   CHECK(metric_of(together, "outputs_equal").at("value").to_number<double>() == 1);
   if (done.code == 0) CHECK(metric_of(together, "together_ratio").at("value").to_number<double>() > 1);
   CHECK(metric_of(together, "together_ratio").at("samples").as_array().size() == 5);
+  CHECK(together.at("details").at("numerics") == "one_answer");
+
+  const Finished int8 = bitharness(short_perf({"--sequences", "2", "--numerics", "one_answer_kv_int8", "--filter",
+                                               "perf/together/*", "-o", (folder / "int8").string()}));
+  CHECK(green_or_noisy(int8.code));
+  const json::value report8 = read_json(folder / "int8/run.json");
+  CHECK(result_of(report8, "perf/together/kjv-3m-i2_s/").at("details").at("numerics") == "one_answer_kv_int8");
 }
 
 TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive",

@@ -179,6 +179,10 @@ TEST_CASE("signing asks for a run directory, and for a run that left a receipt")
   REQUIRE(bitharness({"keygen", "-o", folder.path().string()}).code == 0);
   const std::string key = (folder / "bitharness.key").string(), dir = (folder / "run").string();
   CHECK(bitharness({"acceptance", "--filter", "ac3", "--sign", key}).code == 2);
+  const Finished never = bitharness({"kernels", "-o", dir, "--sign", key});
+  CHECK(never.code == 2);
+  CHECK_THAT(never.err, Contains("kernels leaves no receipt"));
+  CHECK_FALSE(fs::exists(dir));
   const Finished none = bitharness({"acceptance", "-q", "--filter", "ac5/vocabulary", "-o", dir, "--sign", key});
   CHECK(none.code == 4);
   CHECK_THAT(none.err, Contains("nothing to sign"));
