@@ -125,18 +125,27 @@ std::string render_bitnet_reference(std::span<const Message> messages) {
 const std::vector<PromptTemplate>& templates() {
   static const std::vector<std::string> kControlTexts = {"<|eot_id|>", "<|end_of_text|>"};
   static const std::vector<PromptTemplate> kTemplates = {
-      {"raw", "the messages' text and nothing else, one below the other", false, {}, render_raw},
+      {"raw", "the messages' text and nothing else, one below the other", {}, {}, render_raw},
       {"instruct",
        "for base models: the system text, then \"Q: ...\" and \"A: ...\" in turn",
-       false,
+       {},
        {"\nQ:"},
        render_instruct},
-      {"llama3-chat", "Llama 3 Instruct: role headers, each turn ended by <|eot_id|>", true, kControlTexts,
+      {"llama3-chat",
+       "Llama 3 Instruct: role headers, each turn ended by <|eot_id|>",
+       {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+       kControlTexts,
        render_llama3},
-      {"bitnet-chat", "BitNet 2B4T as its Hugging Face template has it: \"User: ...<|eot_id|>Assistant: \"", true,
-       kControlTexts, render_bitnet},
-      {"bitnet-chat-reference", "BitNet 2B4T as bitnet.cpp's llama-cli renders it: <|eot_id|> after user turns only",
-       true, kControlTexts, render_bitnet_reference}};
+      {"bitnet-chat",
+       "BitNet 2B4T as its Hugging Face template has it: \"User: ...<|eot_id|>Assistant: \"",
+       {"<|eot_id|>"},
+       kControlTexts,
+       render_bitnet},
+      {"bitnet-chat-reference",
+       "BitNet 2B4T as bitnet.cpp's llama-cli renders it: <|eot_id|> after user turns only",
+       {"<|eot_id|>"},
+       kControlTexts,
+       render_bitnet_reference}};
   return kTemplates;
 }
 
@@ -151,6 +160,14 @@ const PromptTemplate& find_prompt_template(std::string_view name) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", candidate.name);
   }
   fail(ErrorKind::usage, "there is no prompt template \"{}\"; use one of: {}", name, names);
+}
+
+std::vector<std::string> missing_markers(const PromptTemplate& form, const Tokenizer& tokenizer) {
+  std::vector<std::string> missing;
+  for (const std::string& marker : form.markers) {
+    if (tokenizer.encode(marker, {.add_special = false, .parse_special = true}).size() != 1) missing.push_back(marker);
+  }
+  return missing;
 }
 
 }  // namespace bh::engine

@@ -34,7 +34,8 @@ TEST_CASE("each prompt template renders as its model was trained") {
 TEST_CASE("only templates that put control tokens into the text have them parsed") {
   for (const PromptTemplate& row : prompt_templates()) {
     const bool holds_control = row.render(kChat).find("<|") != std::string::npos;
-    REQUIRE(row.parse_special == holds_control);
+    REQUIRE(row.parse_special() == holds_control);
+    for (const std::string& marker : row.markers) REQUIRE(row.render(kChat).find(marker) != std::string::npos);
     REQUIRE(&find_prompt_template(row.name) == &row);
     REQUIRE_FALSE(row.description.empty());
   }

@@ -31,6 +31,16 @@ std::vector<std::string> run_args(std::vector<std::string> more) {
 
 }  // namespace
 
+TEST_CASE("run warns where a template's control tokens are plain text to the model") {
+  const auto run_with = [](const std::string& form) {
+    return bitharness({"run", "-p", "Hi", "-n", "2", "--template", form});
+  };
+  const Finished foreign = run_with("llama3-chat"), own = run_with("bitnet-chat");
+  CHECK(foreign.code == 0);
+  CHECK_THAT(foreign.err, Contains("warning: the vocabulary has no <|start_header_id|>, <|end_header_id|>, which"));
+  CHECK_THAT(own.err, !Contains("the vocabulary has no"));
+}
+
 TEST_CASE("run finds the shipped model and streams text, and says what it did on stderr") {
   const Finished run = bitharness(run_args({}));
   CHECK(run.code == 0);

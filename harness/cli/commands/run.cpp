@@ -185,7 +185,8 @@ std::vector<engine::TokenId> encode_prompt(CommandContext& context, const engine
     messages.push_back({"system", context.options.text("system")});
   }
   messages.push_back({"user", text});
-  auto ids = model.tokenizer.encode(form.render(messages), {.add_special = true, .parse_special = form.parse_special});
+  auto ids =
+      model.tokenizer.encode(form.render(messages), {.add_special = true, .parse_special = form.parse_special()});
   if (ids.empty()) fail(ErrorKind::usage, "the prompt holds no tokens; give some text with -p, -f or stdin");
   return ids;
 }
@@ -258,6 +259,12 @@ int run(CommandContext& context) {
   engine::NgramDrafter drafter;
   if (options.text("speculate") == "auto") generate.drafter = &drafter;
   const Loaded loaded = load(context);
+  if (const auto missing = engine::missing_markers(form, loaded.model->tokenizer); !missing.empty()) {
+    context.err << fmt::format(
+        "warning: the vocabulary has no {}, which template {} writes: the model reads plain text there and was "
+        "hardly trained on it; use the template that its makers name\n",
+        fmt::join(missing, ", "), form.name);
+  }
   const auto prompt = encode_prompt(context, *loaded.model, form);
   engine::Session session(*loaded.backend, static_cast<std::int32_t>(options.integer("ctx-size")),
                           engine::numerics_from(options.text("numerics")));
