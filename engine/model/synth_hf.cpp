@@ -113,10 +113,11 @@ void write_synth_hf(const SynthOptions& options, HfWeights weights, const std::f
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) fail(ErrorKind::setup, "cannot make the folder {}: {}", folder.string(), error.message());
+  // The small files last: what is interrupted is no model without its weights.
+  writer.write(folder / "model.safetensors");
   write_hf_vocabulary(plan.vocabulary, folder);
   write_json_file((folder / "config.json").string(),
                   to_hf_config(plan.config, plan.vocabulary, plan.config.architecture != "llama", weights));
-  writer.write(folder / "model.safetensors");
 }
 
 }  // namespace bh::engine
