@@ -5,7 +5,6 @@ namespace bh::engine {
 namespace {
 
 // --- sums over 64 lanes
-// -------------------------------------------------------------------------------------------------
 
 struct Lanes64 {
   Vec v[4];
@@ -63,7 +62,6 @@ void scale_sums(const ScaleTask& task) noexcept {
 }
 
 // --- element-wise
-// -------------------------------------------------------------------------------------------------------
 
 /// e^x, 0 below -87; x <= 88. Range reduction by log2 and the polynomial of Cephes' expf (Moshier), relative error
 /// below 2e-7.
@@ -107,7 +105,6 @@ void to_f16(const float* x, std::int64_t n, std::uint16_t* y) noexcept {
 }
 
 // --- how stored elements are loaded
-// ----------------------------------------------------------------------------------------------------------
 
 struct F32 {
   using Value = float;
@@ -127,7 +124,6 @@ struct Int8 {
 };
 
 // --- attention
-// ----------------------------------------------------------------------------------------------------------
 
 template <class Element>
 inline constexpr bool kScaled = false;
@@ -215,7 +211,6 @@ void attention_merge(float* out, float* max_so_far, float* sum, const float* blo
 }
 
 // --- float matrices
-// -----------------------------------------------------------------------------------------------------
 
 inline float half_at(const std::byte* bytes) {
   std::uint16_t buffer[16] = {};
@@ -339,7 +334,6 @@ void dense_f16_sixteen_lanes(const DenseTask& task) noexcept {
 }
 
 // --- the int8 copy of a large head
-// --------------------------------------------------------------------------------------
 
 template <class Element>
 void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept {

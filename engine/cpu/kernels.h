@@ -18,9 +18,9 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) noexcept 
 }
 
 // --- ternary matrices
-// ------------------------------------------------------------------------------------------------- Packed layout, one
-// for all instruction sets: 16 rows form a group, 16 columns a step of 64 bytes. In a step, byte 4 * r + j holds row r,
-// column 4 * f + j in bits 2f and 2f + 1; code = weight + 1. Missing rows and columns hold code 1.
+
+// Packed layout, one for all instruction sets: 16 rows form a group, 16 columns a step of 64 bytes. In a step, byte 4 *
+// r + j holds row r, column 4 * f + j in bits 2f and 2f + 1; code = weight + 1. Missing rows and columns hold code 1.
 
 inline constexpr std::int64_t kGroupRows = 16;
 inline constexpr std::int64_t kStepCols = 16;
@@ -38,7 +38,6 @@ struct TernaryTask {
 using TernaryKernel = void (*)(const TernaryTask&) noexcept;
 
 // --- float matrices
-// ---------------------------------------------------------------------------------------------------
 
 struct DenseTask {
   const std::byte* weights;  ///< first row, in the format of the kernel
@@ -59,7 +58,6 @@ struct DenseKernels {
 };
 
 // --- the int8 copy of a large LM head (screened_head.h)
-// ---------------------------------------------------------------------------------------------------
 
 inline constexpr std::int64_t kScreenCols = 4;  ///< columns a step of kStepBytes holds for kGroupRows rows
 
@@ -92,7 +90,6 @@ struct ScreenKernels {
 };
 
 // --- everything between the matrices
-// ----------------------------------------------------------------------------------
 
 /// Turns sums of a ternary product into floats: ((float)sum - code_sum) / activation_scale * weight_scale * post_scale.
 struct ScaleTask {
@@ -150,7 +147,6 @@ struct FloatKernels {
 };
 
 // --- one set per instruction set; NULL-free where the object file is part of the build
-// --------------------------------
 
 void ternary_scalar(const TernaryTask&) noexcept;
 void screen_rows_scalar(const ScreenTask&) noexcept;
