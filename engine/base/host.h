@@ -29,7 +29,7 @@ struct HostFacts {
 /// Read once, then cached (immutable).
 const HostFacts& host_facts();
 
-/// Whether this process may use AMX tiles: asks the kernel (Linux 5.16 on) at the first call, for all threads to come.
+/// Whether this process may use AMX tiles: asks the kernel (Linux 5.16 on) at the first call.
 bool may_use_amx() noexcept;
 
 /// Memory that can be taken now without swapping, within the cgroup's limit; read at each call. 0 = unknown.

@@ -340,6 +340,7 @@ std::vector<KernelCount> CpuBackend::kernel_counts() const {
   const std::string& dense = kernels_.dense_isa;
   const std::string& floats = kernels_.float_isa;
   const std::array<std::string, kCounters> names = {kernels_.ternary_name,
+                                                    kernels_.ternary_few_name,
                                                     "f32." + dense,
                                                     "f16." + dense,
                                                     "bf16." + dense,

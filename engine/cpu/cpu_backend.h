@@ -77,6 +77,7 @@ class CpuBackend final : public Backend {
  private:
   enum Counter {
     kTernary,
+    kTernaryFew,
     kDenseF32,
     kDenseF16,
     kDenseBf16,
@@ -144,6 +145,8 @@ class CpuBackend final : public Backend {
   void count(Counter counter, std::int64_t n) noexcept {
     counts_[counter].fetch_add(static_cast<std::uint64_t>(n), std::memory_order_relaxed);
   }
+  /// The kernel that a step of so many rows takes.
+  Counter ternary_counter() const noexcept;
   static Counter dense_counter(TensorType type) noexcept;
 
   std::shared_ptr<const Model> model_;

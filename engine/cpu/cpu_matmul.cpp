@@ -42,6 +42,10 @@ CpuBackend::Counter CpuBackend::dense_counter(TensorType type) noexcept {
   return kTernary;
 }
 
+CpuBackend::Counter CpuBackend::ternary_counter() const noexcept {
+  return n_rows_ < kernels_.least_tokens ? kTernaryFew : kTernary;
+}
+
 void CpuBackend::multiply(std::span<const Product> products) {
   // Chunks of all products form one region: one barrier, however many matrices share the input.
   std::array<std::int64_t, 4> first_chunk{};
@@ -52,7 +56,7 @@ void CpuBackend::multiply(std::span<const Product> products) {
     const std::int64_t per_chunk = ternary ? chunk_groups(*ternary, n_rows_) : chunk_rows(*dense);
     const std::int64_t units = ternary ? ternary->groups : dense->rows;
     first_chunk[i + 1] = first_chunk[i] + round_up(units, per_chunk) / per_chunk;
-    count(ternary ? kTernary : dense_counter(dense->format->type), n_rows_);
+    count(ternary ? ternary_counter() : dense_counter(dense->format->type), n_rows_);
   }
   pool_.run(first_chunk[products.size()], [&](std::int64_t chunk, int thread) {
     std::size_t i = 0;
@@ -83,11 +87,12 @@ void CpuBackend::multiply(std::span<const Product> products) {
 
 void CpuBackend::multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group,
                                   std::int64_t groups, int thread) noexcept {
+  const TernaryKernel kernel = ternary_counter() == kTernaryFew ? kernels_.ternary_few : kernels_.ternary;
   std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
   for (std::int64_t token = 0; token < n_rows_; token += kTokenTile) {
     const std::int64_t tokens = std::min(kTokenTile, n_rows_ - token);
-    kernels_.ternary({matrix.weights.data() + group * matrix.group_bytes(), groups, matrix.steps,
-                      codes_.data() + token * code_stride_, code_stride_, tokens, sums});
+    kernel({matrix.weights.data() + group * matrix.group_bytes(), groups, matrix.steps,
+            codes_.data() + token * code_stride_, code_stride_, tokens, sums});
     kernels_.floats->scale_sums({sums, groups, tokens, activation_scale_.data() + token, code_sum_.data() + token,
                                  matrix.scale, matrix.post_scale, product.accumulate,
                                  product.y->row(token) + group * kGroupRows, product.y->stride});

@@ -18,6 +18,7 @@ struct Row {
   std::string_view isa;
   const char* (*why_unusable)(const HostFacts&);  ///< nullptr if usable
   Functions functions;
+  std::int64_t least_tokens = 1;  ///< ternary products with fewer tokens take the next row
 };
 
 const char* always_usable(const HostFacts&) { return nullptr; }
@@ -41,10 +42,12 @@ const char* needs_dotprod(const HostFacts& host) {
 }
 #endif
 
+constexpr std::int64_t kAmxTokens = 8;  // fewer do not pay for unpacking the weights into tiles
+
 // Best first within an op, scalar last. The first usable row is taken. Every instruction set has a ternary row.
 constexpr Row kRows[] = {
 #if defined(__x86_64__)
-    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8},
+    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kAmxTokens},
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
     {Op::ternary_matmul, "i2_s.avx_vnni", "avx_vnni", needs_avx_vnni, ternary_avx_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
@@ -93,11 +96,11 @@ auto rank(std::string_view isa) {
                       [&](const Row& row) { return row.op == Op::ternary_matmul && row.isa == isa; });
 }
 
-const Row& choose(Op op, std::string_view forced) {
+const Row& choose(Op op, std::string_view forced, const HostFacts& host) {
   const auto names_row = [&](const Row& row) { return row.op == op && (row.isa == forced || row.name == forced); };
   const auto* wanted = std::find_if(std::begin(kRows), std::end(kRows), names_row);
   if (!forced.empty() && wanted != std::end(kRows)) {
-    if (const char* reason = wanted->why_unusable(host_facts())) {
+    if (const char* reason = wanted->why_unusable(host)) {
       fail(ErrorKind::setup, "kernel {} cannot run here: {}; leave out --kernel to take the best usable one",
            wanted->name, reason);
     }
@@ -106,7 +109,7 @@ const Row& choose(Op op, std::string_view forced) {
   // An instruction set without a row of its own takes that of the next lesser one.
   const bool is_isa = rank(forced) != std::end(kRows);
   return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) {
-    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) && row.why_unusable(host_facts()) == nullptr;
+    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) && row.why_unusable(host) == nullptr;
   });
 }
 
@@ -135,20 +138,27 @@ std::vector<KernelInfo> cpu_kernels() {
   return list;
 }
 
-BoundKernels bind_kernels(std::string_view forced) {
+BoundKernels bind_kernels(std::string_view forced, const HostFacts& host) {
   const bool known = forced.empty() || std::any_of(std::begin(kRows), std::end(kRows), [&](const Row& row) {
                        return row.isa == forced || row.name == forced;
                      });
   if (!known) fail(ErrorKind::usage, "unknown kernel \"{}\"; known: {}", forced, known_names());
-  const Row& ternary = choose(Op::ternary_matmul, forced);
-  const Row& dense = choose(Op::dense_matmul, forced);
-  const Row& screen = choose(Op::head_screen, forced);
-  const Row& floats = choose(Op::float_ops, forced);
+  const Row& ternary = choose(Op::ternary_matmul, forced, host);
+  const Row& dense = choose(Op::dense_matmul, forced, host);
+  const Row& screen = choose(Op::head_screen, forced, host);
+  const Row& floats = choose(Op::float_ops, forced, host);
+  // The rows of the op stand best first, so the lesser ones are behind it.
+  const Row& few = *std::find_if(&ternary, std::end(kRows), [&](const Row& row) {
+    return row.least_tokens == 1 && row.why_unusable(host) == nullptr;
+  });
   return {std::get<TernaryKernel>(ternary.functions),
+          std::get<TernaryKernel>(few.functions),
+          ternary.least_tokens,
           &std::get<const DenseKernels& (*)() noexcept>(dense.functions)(),
           &std::get<const ScreenKernels& (*)() noexcept>(screen.functions)(),
           &std::get<const FloatKernels& (*)() noexcept>(floats.functions)(),
           std::string(ternary.name),
+          std::string(few.name),
           std::string(dense.isa),
           std::string(screen.isa),
           std::string(floats.isa)};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/host.h"
 #include "engine/cpu/kernels.h"
 #include "engine/formats/formats.h"
 
@@ -26,19 +27,23 @@ std::vector<KernelInfo> cpu_kernels();
 /// The kernels one backend runs, bound once. Names are those that kernel counts use.
 struct BoundKernels {
   TernaryKernel ternary;
+  TernaryKernel ternary_few;  ///< for fewer tokens than least_tokens
+  std::int64_t least_tokens;
   const DenseKernels* dense;
   const ScreenKernels* screen;
   const FloatKernels* floats;
   std::string ternary_name;  ///< "i2_s.avx512_vnni"
-  std::string dense_isa;     ///< the dense kernel of a format is named "f16.<isa>"
+  std::string ternary_few_name;
+  std::string dense_isa;  ///< the dense kernel of a format is named "f16.<isa>"
   std::string screen_isa;
   std::string float_isa;
 };
 
 /// Binds the best usable row per op. `forced` names an instruction set ("avx2": an op without a row of it takes the
-/// next lesser one) or a row ("i2_s.avx2": the other ops stay as they are). Never falls back in silence: Error(usage)
-/// on an unknown name, Error(setup) with the reason.
-BoundKernels bind_kernels(std::string_view forced = {});
+/// next lesser one) or a row ("i2_s.avx2": the other ops stay as they are). Where that row does not serve few tokens,
+/// the next one does, under its own name. Never falls back in silence: Error(usage) on an unknown name, Error(setup)
+/// with the reason.
+BoundKernels bind_kernels(std::string_view forced = {}, const HostFacts& host = host_facts());
 
 DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type);
 /// Of f32, f16 and bf16.

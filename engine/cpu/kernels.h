@@ -30,7 +30,7 @@ struct TernaryTask {
   const std::uint8_t* weights;  ///< first group; groups are steps * kStepBytes apart
   std::int64_t groups;
   std::int64_t steps;        ///< padded columns / kStepCols
-  const std::int8_t* codes;  ///< activations [tokens, code_stride], zero beyond the columns; never -128
+  const std::int8_t* codes;  ///< activations [tokens, code_stride], zeros up to a multiple of kPad; never -128
   std::int64_t code_stride;
   std::int64_t tokens;
   std::int32_t* sums;  ///< [groups, tokens, kGroupRows]: sum of code * activation, exact

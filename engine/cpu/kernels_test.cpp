@@ -55,7 +55,7 @@ constexpr float kGuard = 12345.678f;
 TEST_CASE("ternary products equal the definition on every instruction set") {
   std::mt19937 random(1);
   for (const std::int64_t cols : {1, 4, 15, 16, 17, 64, 100, 127, 128, 256, 640, 1031, 6912}) {
-    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 13, 39}) {
+    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 10, 13, 16, 24, 39, 64}) {
       for (const bool extreme : {false, true}) {  // all codes 2 and all activations 127: where int16 sums would wrap
         const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
         const std::int64_t stride = round_up(cols, kPad);
@@ -393,4 +393,15 @@ TEST_CASE("an instruction set without a row of its own takes the next lesser one
     CHECK(bound.dense_isa == (lesser.count(info.isa) > 0 ? lesser.at(info.isa) : info.isa));
     CHECK(bound.float_isa == bound.dense_isa);
   }
+#if defined(__x86_64__)
+  bh::HostFacts host;
+  host.features.avx2 = host.features.avx_vnni = host.features.avx512_vnni = true;
+  CHECK(bind_kernels({}, host).dense_isa == "avx512_vnni");
+  const BoundKernels forced = bind_kernels("avx_vnni", host);
+  CHECK(forced.ternary_name == "i2_s.avx_vnni");
+  CHECK(forced.screen_isa == "avx_vnni");
+  CHECK(forced.dense_isa == "avx2");
+  CHECK(forced.float_isa == "avx2");
+  CHECK(bind_kernels("i2_s.avx_vnni", host).dense_isa == "avx512_vnni");
+#endif
 }

@@ -13,7 +13,6 @@ constexpr std::int64_t kTileSteps = 4;
 constexpr std::int64_t kTileCols = kTileSteps * kStepCols;
 constexpr std::int64_t kTileBytes = 16 * 64;
 constexpr std::int64_t kPanelTiles = 8;  // of a group: two groups fill 16 KiB of the first cache
-constexpr std::int64_t kFewTokens = 8;   // fewer do not pay for the unpacking
 
 /// Operand of LDTILECFG. Sums are in tiles 0 to 3 (tile = 2 * tokens' tile + group), codes in 4 and 5, weights in 6
 /// and 7.
@@ -26,7 +25,7 @@ struct alignas(64) TileConfig {
 };
 static_assert(sizeof(TileConfig) == 64);
 
-/// GCC does not know that tile instructions read and write memory.
+/// GCC 12 does not know that tiles and their configuration are loaded from memory.
 inline void settle_memory() { __asm__ volatile("" ::: "memory"); }
 
 /// For up to 32 tokens.
@@ -125,7 +124,6 @@ void multiply_groups(const TernaryTask& task, std::int64_t group) {
 }  // namespace
 
 void ternary_amx_int8(const TernaryTask& task) noexcept {
-  if (task.tokens < kFewTokens) return ternary_avx512_vnni(task);
   configure(2 * kTileTokens);
   std::int64_t group = 0;
   for (; group + 2 <= task.groups; group += 2) multiply_groups<2>(task, group);

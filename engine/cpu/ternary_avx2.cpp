@@ -1,5 +1,5 @@
 // The ternary product with AVX2: byte products are summed in int16 as long as they cannot overflow, then widened.
-#include "engine/cpu/ternary_ymm.h"
+#include "engine/cpu/ternary_ymm.inl"
 
 namespace bh::engine {
 namespace {

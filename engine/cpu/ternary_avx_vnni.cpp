@@ -1,5 +1,5 @@
 // The ternary product with AVX-VNNI, the byte products of client CPUs without AVX-512.
-#include "engine/cpu/ternary_ymm.h"
+#include "engine/cpu/ternary_ymm.inl"
 
 namespace bh::engine {
 namespace {

@@ -101,7 +101,8 @@ int dispatch(const App& app, World& world) {
 
 std::vector<KnownCommand> known_commands(const App& app) {
   std::vector<KnownCommand> known;
-  for (const SuiteRow& row : app.suites) known.push_back({std::string(row.name), rows_of(row.options, suite_rows())});
+  for (const SuiteRow& row : app.suites)
+    known.push_back({std::string(row.name), rows_of(row.options, suite_rows(row))});
   for (const CommandRow& row : app.commands) known.push_back({std::string(row.name), rows_of(row.options, {})});
   return known;
 }

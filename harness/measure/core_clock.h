@@ -8,9 +8,9 @@
 
 namespace bh::harness {
 
-/// Cycles per second of the core this thread is on: the fastest of several short chains of instructions, each waiting
-/// for the one before, in about `ns` nanoseconds. A 64-bit IMUL takes 3 cycles on Intel since Nehalem and AMD since Zen
-/// (Agner Fog's instruction tables), an ADD one cycle on ARM-64 (Arm's software optimization guides). 0 on other CPUs.
+/// Cycles per second of the core this thread is on: the fastest of several short chains of additions, each waiting for
+/// the one before, in about `ns` nanoseconds. An ADD of registers takes one cycle on every x86-64 core (Agner Fog's
+/// instruction tables) and ARM-64 core (Arm's software optimization guides). 0 on other CPUs.
 double core_clock_hz(std::int64_t ns, const Clock& clock);
 
 }  // namespace bh::harness

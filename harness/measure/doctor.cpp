@@ -30,7 +30,7 @@ Check instruction_sets() {
   const CpuFeatures& features = host_facts().features;
   if (features.avx512_vnni || features.avx2 || features.neon) {
     return {"instruction sets", Verdict::passed,
-            features.amx_int8       ? "AMX-INT8"
+            may_use_amx()           ? "AMX-INT8"
             : features.avx512_vnni  ? "AVX-512 with VNNI"
             : features.avx_vnni     ? "AVX2 with VNNI"
             : features.avx2         ? "AVX2 with FMA"

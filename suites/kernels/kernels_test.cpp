@@ -2,7 +2,9 @@
 // the FP32 product that ternary ones are held against is right.
 #include "suites/kernels/kernels.h"
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <set>
 
 #include "engine/base/host.h"
@@ -11,6 +13,8 @@
 #include "suites/kernels/micro_benchmark.h"
 #include "suites/kernels/workloads.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitized.h"
+#include "tests/support/temp_folder.h"
 
 using namespace bh;
 using namespace bh::suites::kernels;
@@ -91,4 +95,30 @@ TEST_CASE("the kernel suite lists a case for each row and workload, unusable one
   }
   CHECK(ids.count("kernels/criteria/avx2-over-scalar") == 1);
   CHECK_FALSE(suite->expectations().empty());
+}
+
+TEST_CASE("a measured row tells its speed per second and per cycle of the same clock") {
+  const test::TempFolder folder;
+  const std::string criteria = (folder / "criteria.json").string();
+  std::ofstream(criteria) << R"({"schema": "bitharness.criteria/1", "bounds": {}, "profiles": [
+    {"name": "default", "summary": "quick", "match": {}, "required": []}],
+    "parameters": {"sample": {"seconds": 0.001, "repetitions": 2}}})";
+  const auto options = harness::Options::of(option_rows(), {{"criteria", criteria}});
+  const auto suite = make({&options, {}, harness::system_clock(), {}, {}});
+  const auto cases = suite->expand();
+  const auto row = std::find_if(cases.begin(), cases.end(), [](const harness::Case& item) {
+    return item.id.find("kernels/row/float.scalar/") == 0;
+  });
+  REQUIRE(row != cases.end());
+  const harness::Result result = suite->run(*row);
+  if (test::kSanitized) return;
+  const auto value = [&](std::string_view name) {
+    const auto metric = std::find_if(result.metrics.begin(), result.metrics.end(),
+                                     [&](const harness::Metric& item) { return item.name == name; });
+    REQUIRE(metric != result.metrics.end());
+    return metric->value.value();
+  };
+  CHECK(value("equals_scalar") == 1);
+  CHECK(value("bytes_per_cycle") == Approx(value("kernel_bytes_per_second") / value("core_clock")));
+  CHECK(value("work_per_cycle") == Approx(value("work_per_second") / value("core_clock")));
 }

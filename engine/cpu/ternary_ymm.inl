@@ -4,7 +4,6 @@
 //   static constexpr std::int64_t kRun;                    // products that `add` may put into one sum
 //   static __m256i add(__m256i sum, __m256i field, __m256i codes);
 //   static __m256i widen(__m256i sum);                     // to sums of eight rows in int32
-#pragma once
 
 #include <immintrin.h>
 
@@ -16,7 +15,7 @@ namespace {
 constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream; nearer ones measured slower
 constexpr std::int64_t kFields = kStepCols / 4;
 
-/// The codes of four columns of a group, 64 bytes a field: 16 steps of 16 rows fill 4 KiB.
+/// Codes of four columns of a group, 64 bytes a field: a panel of 32 steps fills 8 KiB.
 constexpr std::int64_t kPanelFields = 32 * kFields;
 
 inline __m256i broadcast(const std::int8_t* codes) {
