@@ -157,7 +157,9 @@ TEST_CASE("the gate on another binary: itself does not fail, a build half as fas
     start.environment = {{"BH_SLOW_BINARY", bh::test::kBinary}, {"BH_SLOW_FACTOR", factor}};
     return run(start);
   };
-  const Finished slow = beside("2.0");
+  // A neighbour may leave a run without a verdict, but no run may call it as fast.
+  Finished slow = beside("2.0");
+  for (int again = 0; again < 3 && slow.code == 3; ++again) slow = beside("2.0");
   CAPTURE(slow.out, slow.err);
   CHECK(slow.code == 1);
   CHECK_THAT(slow.out, Contains("speed_ratio_high"));
