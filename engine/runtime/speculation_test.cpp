@@ -219,7 +219,7 @@ TEST_CASE("speculation ends where plain decoding does: tokens, context, batch, s
     options.drafter = nullptr;
     const Outcome plain = run(options, n_ctx, max_rows, cancel_after);
     options.drafter = &drafter;
-    const Outcome speculated = run(options, n_ctx, max_rows, cancel_after);
+    Outcome speculated = run(options, n_ctx, max_rows, cancel_after);
     CAPTURE(options.max_tokens, n_ctx, max_rows, cancel_after, options.n_batch);
     check_same(speculated, plain);
     return speculated;

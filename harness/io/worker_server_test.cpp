@@ -82,7 +82,7 @@ std::vector<Frame> answers(Subject& subject, const std::string& bytes, std::stri
   std::string output;
   const ReadBytes read = [&](char* data, std::size_t size) {
     const std::size_t count = std::min(size, bytes.size() - at);
-    std::memcpy(data, bytes.data() + at, count);
+    bytes.copy(data, count, at);
     at += count;
     return count;
   };
@@ -96,7 +96,7 @@ std::vector<Frame> answers(Subject& subject, const std::string& bytes, std::stri
   at = 0;
   FrameReader reader([&](char* data, std::size_t size) {
     const std::size_t count = std::min(size, output.size() - at);
-    std::memcpy(data, output.data() + at, count);
+    output.copy(data, count, at);
     at += count;
     return count;
   });

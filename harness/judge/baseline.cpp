@@ -53,7 +53,7 @@ fs::path promote(const Report& report, const fs::path& folder, bool force) {
   if (const std::string why = why_not_promotable(report); !why.empty() && !force) {
     fail(ErrorKind::setup, "not promoted to a baseline: {}; measure again, or insist with --force", why);
   }
-  const fs::path path = baseline_path(folder, report);
+  fs::path path = baseline_path(folder, report);
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (error) {

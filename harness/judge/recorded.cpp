@@ -136,7 +136,8 @@ std::optional<Recorded> read_recorded(const std::filesystem::path& folder) {
     for (const json::value& mode : modes.get_array()) {
       if (!mode.is_string()) fail(ErrorKind::setup, "{}: a mode is no text", what);
       const std::string name = fmt::format("p{}.{}", prompt, std::string_view(mode.get_string()));
-      recorded.runs.push_back(read_run(folder / (stem + "." + name), name, numerics_of(mode.get_string(), what)));
+      recorded.runs.push_back(
+          read_run(folder / fmt::format("{}.{}", stem, name), name, numerics_of(mode.get_string(), what)));
     }
   }
   if (const json::value* entry = find(recorded.provenance, "perplexity")) {

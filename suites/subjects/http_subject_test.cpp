@@ -22,10 +22,10 @@ using harness::SubjectFault;
 namespace {
 
 /// A llama-server that says "hi", as the ids 7 and 8; `changed` may answer first.
-FakeServer::Handler llama(FakeServer::Handler changed = {}) {
+FakeServer::Handler llama(const FakeServer::Handler& changed = {}) {
   return [changed](const FakeServer::Request& request) -> std::string {
     if (changed) {
-      if (const std::string reply = changed(request); !reply.empty()) return reply;
+      if (std::string reply = changed(request); !reply.empty()) return reply;
     }
     if (request.path == "/health") return FakeServer::ok(R"({"status":"ok"})");
     if (request.path == "/props") {
@@ -147,7 +147,8 @@ TEST_CASE("each way a server misbehaves is a named outcome") {
     return llama([=](const FakeServer::Request& request) { return request.path == path ? reply : std::string(); });
   };
   const auto check = [&](FakeServer::Handler handler, F fault, const std::string& words) {
-    CHECK(to_string(fault_of_opening(std::move(handler), message)) == to_string(fault));
+    const F found = fault_of_opening(std::move(handler), message);
+    CHECK(to_string(found) == to_string(fault));
     CAPTURE(message);
     CHECK(message.find(words) != std::string::npos);
   };
@@ -188,7 +189,7 @@ TEST_CASE("an answer that says nothing useful later on is garbage, too") {
 TEST_CASE("the option --subject takes a name or a URL, and refuses what does not fit it") {
   static constexpr std::array kRows = {subject_rows::kSubject, subject_rows::kSubjectAddress, subject_rows::kApiKeyFile,
                                        subject_rows::kTimeLimit};
-  const auto choose = [](std::map<std::string, std::string> values) {
+  const auto choose = [](const std::map<std::string, std::string>& values) {
     const auto options = harness::Options::of(kRows, values);
     harness::SubjectSettings settings;
     apply_subject_options(options, settings);

@@ -199,7 +199,7 @@ TEST_CASE("verify finds a changed byte in every file that a model folder is read
   REQUIRE(verify().code == 0);
   int files = 0;
   for (const auto& entry : fs::directory_iterator(model)) {
-    const fs::path path = entry.path();
+    const fs::path& path = entry.path();
     const std::string before = read(path);
     fs::permissions(path, fs::perms::owner_write, fs::perm_options::add);
     std::string after = before;

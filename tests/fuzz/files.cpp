@@ -33,7 +33,7 @@ std::filesystem::path scratch_folder() {
 
 std::filesystem::path write_parts(std::string_view folder, std::string_view bytes,
                                   std::initializer_list<std::string_view> names) {
-  const auto path = scratch_folder() / folder;
+  auto path = scratch_folder() / folder;
   std::filesystem::create_directories(path);
   std::optional<std::string_view> rest = bytes;
   for (auto name = names.begin(); name != names.end(); ++name) {
