@@ -78,7 +78,7 @@ TEST_CASE("I2_S worked example B: four lone values") {
 
 TEST_CASE("I2_S keeps every value, also where rows begin inside a block") {
   for (const auto& [rows, cols] : {std::pair{3, 128}, {5, 256}, {4, 96}, {128, 1}, {2, 8640}, {64, 100}}) {
-    const auto values = ternary(static_cast<std::size_t>(rows * cols), 0.37f);
+    const auto values = ternary(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols), 0.37f);
     const auto bytes = encoded(values, rows, cols);
     REQUIRE(decoded(bytes, rows, cols) == values);
     REQUIRE(kFormat.check(bytes, rows, cols).empty());

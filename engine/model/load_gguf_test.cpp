@@ -287,7 +287,7 @@ TEST_CASE("what is no model says what it is") {
   REQUIRE_THROWS_WITH(load_model("/dev/zero"), Catch::Contains("not a regular file"));
   std::ofstream(folder / "text.gguf") << "hello, this is no model";
   REQUIRE_THROWS_WITH(load_model(folder / "text.gguf"), Catch::Contains("not a GGUF file"));
-  std::ofstream(folder / "empty.gguf");
+  std::ofstream(folder / "empty.gguf") << "";
   REQUIRE_THROWS_WITH(load_model(folder / "empty.gguf"), Catch::Contains("is empty"));
   REQUIRE_THROWS_WITH(load_model(folder / "model.safetensors"), Catch::Contains("give the folder"));
 }
