@@ -17,7 +17,7 @@ double text_width(std::string_view text) {
 }
 
 std::string fitted(std::string_view text, double width) {
-  const std::string clean = printable(text);
+  std::string clean = printable(text);
   std::vector<std::string> letters;
   for (const char c : clean) {
     if (starts_letter(c)) letters.emplace_back();

@@ -55,7 +55,7 @@ struct HttpClient::Impl {
   char error[CURL_ERROR_SIZE] = {};
 };
 
-HttpClient::HttpClient(std::string_view base_url, std::string api_key, HttpLimits limits)
+HttpClient::HttpClient(std::string_view base_url, const std::string& api_key, HttpLimits limits)
     : base_url_(base_url), impl_(std::make_unique<Impl>()) {
   while (!base_url_.empty() && base_url_.back() == '/') base_url_.pop_back();
   const bool known = base_url_.rfind("http://", 0) == 0 || base_url_.rfind("https://", 0) == 0;

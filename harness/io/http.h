@@ -39,7 +39,7 @@ class HttpClient {
  public:
   /// `base_url` such as "http://127.0.0.1:8080" or "https://host/prefix". `api_key` may be empty; it is sent as a
   /// bearer token and stands in no message. Throws Error(usage) where this is no http or https URL.
-  HttpClient(std::string_view base_url, std::string api_key, HttpLimits limits);
+  HttpClient(std::string_view base_url, const std::string& api_key, HttpLimits limits);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
