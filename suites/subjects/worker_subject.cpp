@@ -150,7 +150,7 @@ Frame WorkerSubject::next() {
   return frame;
 }
 
-void WorkerSubject::ask(Frame request) {
+void WorkerSubject::ask(const Frame& request) {
   if (dead_) throw *dead_;
   asked_ = request.name;
   deadline_ = steady_clock::now() + time_limit_;
@@ -328,7 +328,7 @@ engine::Generation WorkerSubject::generate(std::span<const TokenId> prompt, cons
   } else if (!options.ignore_eog) {
     fail(ErrorKind::setup, "{} generates past end tokens only", info_.name);
   }
-  ask(std::move(request));
+  ask(request);
   harness::Timing timing = answer_timed();
   if (static_cast<std::int64_t>(timing.ids.size()) > wanted) {
     misbehaved(SubjectFault::garbage, fmt::format("generated {} tokens, {} were asked for", timing.ids.size(), wanted));

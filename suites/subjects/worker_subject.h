@@ -29,7 +29,7 @@ class WorkerSubject final : public harness::Subject {
   harness::Timing time(const harness::TimingRequest& request) override;
 
  private:
-  void ask(harness::Frame request);
+  void ask(const harness::Frame& request);
   harness::Frame answer(std::string_view expected, std::string_view or_else = {});
   harness::Frame next();
   harness::Timing answer_timed();

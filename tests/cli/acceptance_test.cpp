@@ -43,8 +43,7 @@ TEST_CASE("acceptance passes on the shipped model, each criterion with a verdict
   const TempFolder folder;
   const Finished run = acceptance({"-q", "-o", (folder / "out").string()});
   CAPTURE(run.out, run.err);
-  // A build with sanitizers measures no speed: the required case is skipped and the run inconclusive.
-  CHECK(run.code == (kSanitized ? 3 : 0));
+  if (!kSanitized) CHECK(run.code == 0);
   const json::value document = parse_json(read(folder / "out/acceptance.json"), "acceptance.json");
   CHECK(document.at("notes").at("profile") == "shipped");
   CHECK(document.at("notes").at("compute_path") == "real");
@@ -56,6 +55,9 @@ TEST_CASE("acceptance passes on the shipped model, each criterion with a verdict
   for (const json::value& test : document.at("tests").as_array()) {
     CAPTURE(write_json_line(test));
     if (test.at("required").as_bool()) CHECK_FALSE(test.at("thresholds").as_array().empty());
+    // A build with sanitizers measures no speed, and may take longer than the last criterion allows.
+    const bool may_be_late = kSanitized && test.at("id") == "acceptance/ac9/evidence";
+    CHECK((test.at("verdict") != "failed" || may_be_late));
   }
   CHECK(verdict_of(document, "acceptance/ac10/gpu-speed") == "skipped");
   CHECK_THAT(read(folder / "out/ACCEPTANCE.md"), Contains("criteria.json"));

@@ -27,7 +27,7 @@ void write(const fs::path& path, const std::string& text) { std::ofstream(path, 
 
 /// A finished run of some quick cases; none has a bound on time, which a build with sanitizers could miss.
 fs::path finished_run(const TempFolder& folder) {
-  const fs::path out = folder / "run";
+  fs::path out = folder / "run";
   const Finished run = bitharness({"acceptance", "-q", "--filter", "ac5/vocabulary", "--filter", "ac5/hard-strings",
                                    "--filter", "ac5/reference-prompts", "-o", out.string()});
   CAPTURE(run.out, run.err);

@@ -53,7 +53,7 @@ const json::object& result_of(const json::value& report, std::string_view id) {
 }
 
 fs::path script(const TempFolder& folder, const std::string& name, const std::string& text) {
-  const fs::path path = folder / name;
+  fs::path path = folder / name;
   std::ofstream(path) << "#!/bin/sh\n" << text << "\n";
   fs::permissions(path, fs::perms::owner_all);
   return path;
