@@ -10,7 +10,7 @@ constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a
 constexpr std::int64_t kMaxChunkRows = 512;
 
 std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
-  // Several tokens are multiplied with pairs of groups.
+  // Kernels that are short of multiplications, not of memory, take groups in pairs.
   const std::int64_t least = tokens > 1 ? 2 : 1;
   const std::int64_t groups = std::clamp(kChunkBytes / matrix.group_bytes(), least, kMaxChunkGroups);
   return groups > 1 ? groups / 2 * 2 : 1;
