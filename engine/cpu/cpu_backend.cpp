@@ -77,7 +77,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   gate_ = RowBuffer(rows, config.n_ff);
   up_ = RowBuffer(rows, config.n_ff);
   z_ = RowBuffer(rows, config.n_ff);
-  code_stride_ = h_.stride;
+  code_stride_ = round_up(widest, kPad);
   codes_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(rows * code_stride_));
   activation_scale_.resize(static_cast<std::size_t>(rows));
   code_sum_.resize(static_cast<std::size_t>(rows));
@@ -116,8 +116,9 @@ void CpuBackend::begin(std::span<const StepRow> rows) {
     BH_ASSERT(row.position >= 0 && row.position < cache.n_ctx());
     longest = std::max<std::int64_t>(longest, row.position + 1);
   }
-  const std::int64_t stride = std::max(
-      2 * partial_floats(), 2 * round_up(longest, kPad) + 2 * round_up(std::max(model_->config.head_dim, 1), kPad));
+  const std::int64_t stride =
+      std::max(2 * kAttentionRows * partial_floats(),
+               2 * round_up(longest, kPad) + 2 * round_up(std::max(model_->config.head_dim, 1), kPad));
   if (stride > scratch_stride_) {
     scratch_stride_ = round_up(stride, 1024);
     scratch_ = AlignedBuffer<float>(static_cast<std::size_t>(pool_.threads() * scratch_stride_));
@@ -194,8 +195,7 @@ void CpuBackend::qkv(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   const Config& config = model_->config;
   prepare_input(x_, weights.attn_norm, config.n_embd, weights.q, "attn_norm", layer);
-  multiply(
-      std::array{Product{&weights.q, &q_, false}, Product{&weights.k, &k_, false}, Product{&weights.v, &v_, false}});
+  multiply(std::array{Product{&weights.q, &q_}, Product{&weights.k, &k_}, Product{&weights.v, &v_}});
   tap("q", layer, q_, config.q_dim());
   tap("k", layer, k_, config.kv_dim());
   tap("v", layer, v_, config.kv_dim());
@@ -216,8 +216,9 @@ void CpuBackend::rotate(std::int64_t row) noexcept {
   const RopeTable& table = static_cast<const CpuKvCache*>(step.cache)->rope();
   const float* cos = table.cos.data() + step.position * table.half;
   const float* sin = table.sin.data() + step.position * table.half;
+  const bool adjacent = config.rope_style == RopeStyle::adjacent_pairs;
   const auto rotate_heads = [&](float* x, std::int64_t heads) {
-    const bool adjacent = config.rope_style == RopeStyle::adjacent_pairs;
+    if (!adjacent && !reference()) return kernels_.floats->rotate_halves(x, heads, table.half, cos, sin);
     for (std::int64_t head = 0; head < heads; ++head, x += config.head_dim) {
       for (std::int64_t i = 0; i < table.half; ++i) {
         float& first = x[adjacent ? 2 * i : i];
@@ -261,7 +262,7 @@ void CpuBackend::keep_logit_rows() {
 void CpuBackend::attn_output(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   prepare_input(attention_, weights.attn_sub_norm, model_->config.q_dim(), weights.o, "attn_sub_norm", layer);
-  multiply(std::array{Product{&weights.o, &x_, true}});
+  multiply(std::array{Product{&weights.o, &x_, Combine::add}});
   tap("attn_residual", layer, x_, model_->config.n_embd);
 }
 
@@ -269,22 +270,26 @@ void CpuBackend::ffn_gate_up(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   const Config& config = model_->config;
   prepare_input(x_, weights.ffn_norm, config.n_embd, weights.gate, "ffn_norm", layer);
-  multiply(std::array{Product{&weights.gate, &gate_, false}, Product{&weights.up, &up_, false}});
+  const bool is_silu = config.activation == Activation::silu;
+  count(kGlu, n_rows_);
+  const auto* gate = std::get_if<PackedTernary>(&weights.gate);
+  if (gate && std::holds_alternative<PackedTernary>(weights.up) && !watched()) {
+    // Neither gate nor up is written: z takes the one, then the other.
+    multiply(std::array{Product{&weights.up, &z_, is_silu ? Combine::silu_glu : Combine::squared_relu_glu, gate}});
+    return;
+  }
+  multiply(std::array{Product{&weights.gate, &gate_}, Product{&weights.up, &up_}});
   tap("ffn_gate", layer, gate_, config.n_ff);
   tap("ffn_up", layer, up_, config.n_ff);
-  const auto glu =
-      config.activation == Activation::silu ? kernels_.floats->silu_glu : kernels_.floats->squared_relu_glu;
-  for_each_row([&](std::int64_t row) {
-    glu(gate_.row(row), up_.row(row), z_.stride, z_.row(row));
-    count(kGlu, 1);
-  });
+  const auto glu = is_silu ? kernels_.floats->silu_glu : kernels_.floats->squared_relu_glu;
+  for_each_row([&](std::int64_t row) { glu(gate_.row(row), up_.row(row), round_up(config.n_ff, kPad), z_.row(row)); });
   tap("ffn_glu", layer, z_, config.n_ff);
 }
 
 void CpuBackend::ffn_down(int layer) {
   const CpuLayer& weights = layers_[static_cast<std::size_t>(layer)];
   prepare_input(z_, weights.ffn_sub_norm, model_->config.n_ff, weights.down, "ffn_sub_norm", layer);
-  multiply(std::array{Product{&weights.down, &x_, true}});
+  multiply(std::array{Product{&weights.down, &x_, Combine::add}});
   tap("ffn_residual", layer, x_, model_->config.n_embd);
 }
 

@@ -27,20 +27,21 @@ struct CpuLayer {
   CpuMatrix q, k, v, o, gate, up, down;
 };
 
-/// Rows of floats, padded to kPad and zeroed.
+/// Rows of floats, padded to kPad and zeroed. A stride of an odd number of cache lines: at a power of two the same
+/// column of many rows would compete for a few places of a cache.
 struct RowBuffer {
   AlignedBuffer<float> data;
   std::int64_t stride = 0;
 
   RowBuffer() = default;
   RowBuffer(std::int64_t rows, std::int64_t dim)
-      : data(static_cast<std::size_t>(rows * round_up(dim, kPad))), stride(round_up(dim, kPad)) {}
+      : data(static_cast<std::size_t>(rows * (round_up(dim, kPad) + 16))), stride(round_up(dim, kPad) + 16) {}
   float* row(std::int64_t i) noexcept { return data.data() + i * stride; }
   const float* row(std::int64_t i) const noexcept { return data.data() + i * stride; }
 };
 
 inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix that a thread takes at a time
-inline constexpr std::int64_t kTokenTile = 128;      ///< tokens that one pass over a chunk of weights serves
+inline constexpr std::int64_t kTokenTile = 128;      ///< rows of a step whose sums are made at a time
 
 class CpuBackend final : public Backend {
  public:
@@ -95,11 +96,17 @@ class CpuBackend final : public Backend {
     kCounters
   };
 
-  /// One matrix product of a parallel region: y (+)= W input.
+  /// One matrix product of a parallel region: y = W input, combined with what y held. With a gate matrix of W's shape,
+  /// y holds that one's product first; both are ternary.
   struct Product {
     const CpuMatrix* matrix;
     RowBuffer* y;
-    bool accumulate;
+    Combine combine = Combine::set;
+    const PackedTernary* gate = nullptr;
+  };
+  /// A part of a ternary product: groups of the matrix times rows of the step.
+  struct Chunk {
+    std::int64_t group, groups, row, rows;
   };
 
   bool reference() const noexcept { return is_reference(numerics_); }
@@ -120,8 +127,8 @@ class CpuBackend final : public Backend {
   void prepare_input(RowBuffer& x, const std::vector<float>& norm, std::int64_t n, const CpuMatrix& consumer,
                      std::string_view name, int layer);
   void multiply(std::span<const Product> products);
-  void multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group, std::int64_t groups,
-                        int thread) noexcept;
+  void multiply_chunk(const PackedTernary& matrix, const Product& product, Chunk chunk, int thread) noexcept;
+  void multiply_ternary(const PackedTernary& matrix, RowBuffer& y, Combine combine, Chunk chunk, int thread) noexcept;
   /// The reference rounds a single row to f16 before it meets f16 weights.
   bool rounds_input_to_half(const Matrix& matrix) const noexcept;
   /// y[token * y_stride + i] = row (first_row + i) of matrix times x's token.
@@ -131,7 +138,12 @@ class CpuBackend final : public Backend {
 
   // cpu_attention.cpp
   void attend_one_answer(int layer);
-  void attend_block(int layer, std::int64_t row, std::int64_t kv_head, std::int64_t block, float* partial) noexcept;
+  struct RowRun {
+    std::int64_t first, rows;
+  };
+  RowRun row_run(std::int64_t first) const noexcept;
+  std::int64_t blocks_seen(RowRun run) const noexcept;
+  void attend_block(int layer, RowRun run, std::int64_t kv_head, std::int64_t block, float* partial) noexcept;
   void merge_partial(float* total, const float* partial) const noexcept;
   void finish_attention(std::int64_t row, std::int64_t kv_head, const float* total) noexcept;
   std::int64_t partial_floats() const noexcept;
@@ -173,6 +185,7 @@ class CpuBackend final : public Backend {
   AlignedBuffer<std::int32_t> sums_;  ///< [threads, kMaxChunkGroups, kTokenTile, kGroupRows]
   AlignedBuffer<float> scratch_;      ///< per-thread attention scratch
   std::int64_t scratch_stride_ = 0;
+  std::vector<RowRun> runs_;
   std::vector<float> partials_;
   std::vector<float> logits_;
   std::vector<ScreenedHead::Found> best_;

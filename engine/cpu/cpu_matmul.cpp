@@ -8,12 +8,21 @@ namespace {
 
 constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a time: large enough to stream
 constexpr std::int64_t kMaxChunkRows = 512;
+constexpr std::int64_t kFewRows = 4;           // up to which a step waits for memory, not for multiplications
+constexpr std::int64_t kBlockBytes = 1 << 20;  // codes that are multiplied by all weights before the next ones
 
 std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
   // Kernels that are short of multiplications, not of memory, take groups in pairs.
   const std::int64_t least = tokens > 1 ? 2 : 1;
   const std::int64_t groups = std::clamp(kChunkBytes / matrix.group_bytes(), least, kMaxChunkGroups);
   return groups > 1 ? groups / 2 * 2 : 1;
+}
+
+/// Rows of a step whose codes fit beside weights in a core's second cache.
+std::int64_t block_rows(const CpuMatrix& matrix) {
+  const auto* ternary = std::get_if<PackedTernary>(&matrix);
+  if (!ternary) return std::int64_t{1} << 30;
+  return std::max(kTokenTile, kBlockBytes / (ternary->steps * kStepCols) / kTokenTile * kTokenTile);
 }
 
 std::int64_t row_bytes(const Matrix& matrix) { return static_cast<std::int64_t>(matrix.bytes.size()) / matrix.rows; }
@@ -47,7 +56,8 @@ CpuBackend::Counter CpuBackend::ternary_counter() const noexcept {
 }
 
 void CpuBackend::multiply(std::span<const Product> products) {
-  // Chunks of all products form one region: one barrier, however many matrices share the input.
+  // Chunks of all products form one region: one barrier, however many matrices share the input. Many rows are taken a
+  // block after the other, so that a block's codes stay in a core's second cache while all weights pass by.
   std::array<std::int64_t, 4> first_chunk{};
   for (std::size_t i = 0; i < products.size(); ++i) {
     const CpuMatrix& matrix = *products[i].matrix;
@@ -56,47 +66,60 @@ void CpuBackend::multiply(std::span<const Product> products) {
     const std::int64_t per_chunk = ternary ? chunk_groups(*ternary, n_rows_) : chunk_rows(*dense);
     const std::int64_t units = ternary ? ternary->groups : dense->rows;
     first_chunk[i + 1] = first_chunk[i] + round_up(units, per_chunk) / per_chunk;
-    count(ternary ? ternary_counter() : dense_counter(dense->format->type), n_rows_);
+    const std::int64_t matrices = products[i].gate ? 2 : 1;
+    count(ternary ? ternary_counter() : dense_counter(dense->format->type), matrices * n_rows_);
   }
-  pool_.run(first_chunk[products.size()], [&](std::int64_t chunk, int thread) {
+  const std::int64_t chunks = first_chunk[products.size()], block = block_rows(*products[0].matrix);
+  pool_.run(round_up(n_rows_, block) / block * chunks, [&](std::int64_t item, int thread) {
+    const std::int64_t row = item / chunks * block, rows = std::min(block, n_rows_ - row), chunk = item % chunks;
     std::size_t i = 0;
     while (chunk >= first_chunk[i + 1]) ++i;
     const Product& product = products[i];
     const std::int64_t index = chunk - first_chunk[i];
     if (const auto* ternary = std::get_if<PackedTernary>(product.matrix)) {
       const std::int64_t per_chunk = chunk_groups(*ternary, n_rows_), first = index * per_chunk;
-      multiply_ternary(*ternary, product, first, std::min(per_chunk, ternary->groups - first), thread);
+      multiply_chunk(*ternary, product, {first, std::min(per_chunk, ternary->groups - first), row, rows}, thread);
     } else {
       const auto& dense = std::get<Matrix>(*product.matrix);
       const std::int64_t per_chunk = chunk_rows(dense), first = index * per_chunk;
-      const std::int64_t rows = std::min(per_chunk, dense.rows - first);
-      if (!product.accumulate) {
-        multiply_dense(dense, first, rows, input_->row(0), input_->stride, n_rows_, product.y->row(0) + first,
+      const std::int64_t dense_rows = std::min(per_chunk, dense.rows - first);
+      if (product.combine == Combine::set) {
+        multiply_dense(dense, first, dense_rows, input_->row(row), input_->stride, rows, product.y->row(row) + first,
                        product.y->stride);
         return;
       }
       // The residual is added to the finished product, as for ternary matrices.
-      for (std::int64_t token = 0; token < n_rows_; ++token) {
+      for (std::int64_t token = row; token < row + rows; ++token) {
         float finished[kMaxChunkRows];
-        multiply_dense(dense, first, rows, input_->row(token), input_->stride, 1, finished, rows);
-        for (std::int64_t r = 0; r < rows; ++r) product.y->row(token)[first + r] += finished[r];
+        multiply_dense(dense, first, dense_rows, input_->row(token), input_->stride, 1, finished, dense_rows);
+        for (std::int64_t r = 0; r < dense_rows; ++r) product.y->row(token)[first + r] += finished[r];
       }
     }
   });
 }
 
-void CpuBackend::multiply_ternary(const PackedTernary& matrix, const Product& product, std::int64_t group,
-                                  std::int64_t groups, int thread) noexcept {
+void CpuBackend::multiply_chunk(const PackedTernary& matrix, const Product& product, Chunk chunk, int thread) noexcept {
+  // Sums of many rows are made floats while they are in the first cache.
+  const std::int64_t groups_at_once = chunk.rows > kFewRows ? 2 : chunk.groups;
+  for (std::int64_t group = 0; group < chunk.groups; group += groups_at_once) {
+    for (std::int64_t row = 0; row < chunk.rows; row += kTokenTile) {
+      const Chunk piece{chunk.group + group, std::min(groups_at_once, chunk.groups - group), chunk.row + row,
+                        std::min(kTokenTile, chunk.rows - row)};
+      if (product.gate) multiply_ternary(*product.gate, *product.y, Combine::set, piece, thread);
+      multiply_ternary(matrix, *product.y, product.combine, piece, thread);
+    }
+  }
+}
+
+void CpuBackend::multiply_ternary(const PackedTernary& matrix, RowBuffer& y, Combine combine, Chunk chunk,
+                                  int thread) noexcept {
   const TernaryKernel kernel = ternary_counter() == kTernaryFew ? kernels_.ternary_few : kernels_.ternary;
   std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
-  for (std::int64_t token = 0; token < n_rows_; token += kTokenTile) {
-    const std::int64_t tokens = std::min(kTokenTile, n_rows_ - token);
-    kernel({matrix.weights.data() + group * matrix.group_bytes(), groups, matrix.steps,
-            codes_.data() + token * code_stride_, code_stride_, tokens, sums});
-    kernels_.floats->scale_sums({sums, groups, tokens, activation_scale_.data() + token, code_sum_.data() + token,
-                                 matrix.scale, matrix.post_scale, product.accumulate,
-                                 product.y->row(token) + group * kGroupRows, product.y->stride});
-  }
+  kernel({matrix.weights.data() + chunk.group * matrix.group_bytes(), chunk.groups, matrix.steps,
+          codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums});
+  kernels_.floats->scale_sums({sums, chunk.groups, chunk.rows, activation_scale_.data() + chunk.row,
+                               code_sum_.data() + chunk.row, matrix.scale, matrix.post_scale, combine,
+                               y.row(chunk.row) + chunk.group * kGroupRows, y.stride});
 }
 
 bool CpuBackend::rounds_input_to_half(const Matrix& matrix) const noexcept {

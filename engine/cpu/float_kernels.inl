@@ -48,19 +48,6 @@ void quantize(const float* x, std::int64_t padded_n, std::int8_t* codes, float* 
   for (std::int64_t i = 0; i < padded_n; i += 16) *code_sum += store_i8(codes + i, mul(load(x + i), factor));
 }
 
-void scale_sums(const ScaleTask& task) noexcept {
-  for (std::int64_t group = 0; group < task.groups; ++group) {
-    for (std::int64_t token = 0; token < task.tokens; ++token) {
-      const std::int32_t* sums = task.sums + (group * task.tokens + token) * kGroupRows;
-      float* y = task.y + token * task.y_stride + group * kGroupRows;
-      const Vec dot = sub(load_i32(sums), set1(static_cast<float>(task.code_sum[token])));  // exact below 2^24
-      Vec value = mul(div(dot, set1(task.activation_scale[token])), set1(task.weight_scale));
-      if (task.post_scale != 1.0f) value = mul(value, set1(task.post_scale));
-      store(y, task.accumulate ? add(value, load(y)) : value);
-    }
-  }
-}
-
 // --- element-wise
 
 /// e^x, 0 below -87; x <= 88. Range reduction by log2 and the polynomial of Cephes' expf (Moshier), relative error
@@ -84,19 +71,93 @@ void exp_array(const float* x, std::int64_t padded_n, float* y) noexcept {
   for (std::int64_t i = 0; i < padded_n; i += 16) store(y + i, exp_lanes(load(x + i)));
 }
 
+inline Vec squared_relu(Vec gate) {
+  const Vec positive = max(set1(0.0f), gate);  // NaN passes through
+  return mul(positive, positive);
+}
+
+inline Vec silu(Vec gate) {
+  const Vec decay = exp_lanes(sub(set1(0.0f), max(set1(-88.0f), gate)));
+  return div(gate, add(set1(1.0f), decay));
+}
+
 void squared_relu_glu(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept {
-  for (std::int64_t i = 0; i < padded_n; i += 16) {
-    const Vec g = load(gate + i);
-    const Vec r = max(set1(0.0f), g);  // NaN passes through
-    store(z + i, mul(mul(r, r), load(up + i)));
-  }
+  for (std::int64_t i = 0; i < padded_n; i += 16) store(z + i, mul(squared_relu(load(gate + i)), load(up + i)));
 }
 
 void silu_glu(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept {
-  for (std::int64_t i = 0; i < padded_n; i += 16) {
-    const Vec g = load(gate + i);
-    const Vec decay = exp_lanes(sub(set1(0.0f), max(set1(-88.0f), g)));
-    store(z + i, mul(div(g, add(set1(1.0f), decay)), load(up + i)));
+  for (std::int64_t i = 0; i < padded_n; i += 16) store(z + i, mul(silu(load(gate + i)), load(up + i)));
+}
+
+void divide(const float* x, std::int64_t n, float divisor, float* y) noexcept {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) store(y + i, div(load(x + i), set1(divisor)));
+  for (; i < n; ++i) y[i] = x[i] / divisor;
+}
+
+void rotate_halves(float* x, std::int64_t heads, std::int64_t half, const float* cos, const float* sin) noexcept {
+  for (std::int64_t head = 0; head < heads; ++head, x += 2 * half) {
+    std::int64_t i = 0;
+    for (; i + 16 <= half; i += 16) {
+      const Vec a = load(x + i), b = load(x + half + i), c = load(cos + i), s = load(sin + i);
+      store(x + i, sub(mul(a, c), mul(b, s)));
+      store(x + half + i, add(mul(a, s), mul(b, c)));
+    }
+    for (; i < half; ++i) {
+      const float a = x[i], b = x[half + i];
+      x[i] = a * cos[i] - b * sin[i];
+      x[half + i] = a * sin[i] + b * cos[i];
+    }
+  }
+}
+
+// --- sums of ternary products
+
+/// a / b for many a, rounded as a division is, by multiplications: with the rounded reciprocal of b, each correction of
+/// the quotient by its exact remainder leaves it closer, and the second one right (Markstein 1990). Only where nothing
+/// overflows or underflows on the way; elsewhere it divides. a is an integer below 2^25.
+struct Divisor {
+  Vec b, minus_b, inverse;
+  bool plain;
+
+  explicit Divisor(float divisor)
+      : b(set1(divisor)),
+        minus_b(set1(-divisor)),
+        inverse(set1(1.0f / divisor)),
+        plain(kPlainDivision || !(divisor > 0x1p-60f && divisor < 0x1p60f)) {}
+  Vec divide(Vec a) const {
+    if (plain) return div(a, b);
+    const Vec first = mul(a, inverse);
+    const Vec second = fma(fma(first, minus_b, a), inverse, first);
+    return fma(fma(second, minus_b, a), inverse, second);
+  }
+};
+
+template <class Store>
+inline void scale_all(const ScaleTask& task, const Store& store_combined) {
+  const Vec weight_scale = set1(task.weight_scale), post_scale = set1(task.post_scale);
+  for (std::int64_t token = 0; token < task.tokens; ++token) {
+    const Divisor activation_scale(task.activation_scale[token]);
+    const Vec code_sum = set1(static_cast<float>(task.code_sum[token]));
+    for (std::int64_t group = 0; group < task.groups; ++group) {
+      const std::int32_t* sums = task.sums + (group * task.tokens + token) * kGroupRows;
+      Vec value = mul(activation_scale.divide(sub(load_i32(sums), code_sum)), weight_scale);  // exact below 2^24
+      if (task.post_scale != 1.0f) value = mul(value, post_scale);
+      store_combined(task.y + token * task.y_stride + group * kGroupRows, value);
+    }
+  }
+}
+
+void scale_sums(const ScaleTask& task) noexcept {
+  switch (task.combine) {
+    case Combine::set:
+      return scale_all(task, [](float* y, Vec value) { store(y, value); });
+    case Combine::add:
+      return scale_all(task, [](float* y, Vec value) { store(y, add(value, load(y))); });
+    case Combine::squared_relu_glu:
+      return scale_all(task, [](float* y, Vec value) { store(y, mul(squared_relu(load(y)), value)); });
+    case Combine::silu_glu:
+      return scale_all(task, [](float* y, Vec value) { store(y, mul(silu(load(y)), value)); });
   }
 }
 
@@ -130,71 +191,114 @@ inline constexpr bool kScaled = false;
 template <>
 inline constexpr bool kScaled<Int8> = true;
 
-/// Scores of the 16 positions from `at` on for kHeads heads: lane = position, dimensions in index order.
-template <class Element, int kHeads>
-inline void scores_of_sixteen(const AttentionTask& task, std::int64_t head, float (*scores)[kAttentionBlock],
-                              std::int64_t at) {
+/// Scores, then weights, of a row and head. kRows rows of kHeads heads share what is loaded of keys and values.
+template <int kRows, int kHeads>
+struct Scores {
+  alignas(64) float of[kRows][kHeads][kAttentionBlock];
+};
+
+/// Scores of the 16 positions from `at` on: lane = position, dimensions in index order.
+template <class Element, int kRows, int kHeads>
+inline void scores_of_sixteen(const AttentionTask& task, std::int64_t row, std::int64_t head,
+                              Scores<kRows, kHeads>& scores, std::int64_t at) {
   const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
-  Vec dot[kHeads];
-  for (int h = 0; h < kHeads; ++h) dot[h] = set1(0.0f);
-  const float* q = task.q + head * task.head_dim;
+  Vec dot[kRows][kHeads];
+  for (int r = 0; r < kRows; ++r) {
+    for (int h = 0; h < kHeads; ++h) dot[r][h] = set1(0.0f);
+  }
+  const float* q = task.q + row * task.q_stride + head * task.head_dim;
   for (std::int64_t d = 0; d < task.head_dim; ++d) {
     const Vec key = Element::load16(keys + d * kKeyLanes);
-    for (int h = 0; h < kHeads; ++h) dot[h] = fma(set1(q[h * task.head_dim + d]), key, dot[h]);
-  }
-  for (int h = 0; h < kHeads; ++h) {
-    if constexpr (kScaled<Element>) dot[h] = mul(dot[h], load(task.key_scales + at));
-    store(scores[h] + at, mul(dot[h], set1(task.scale)));
-  }
-}
-
-/// Weighted sum of the block's values for kHeads heads: lane = dimension, positions in order.
-template <class Element, int kHeads>
-inline void weigh_values(const AttentionTask& task, std::int64_t head, const float (*weights)[kAttentionBlock]) {
-  const auto* values = static_cast<const typename Element::Value*>(task.values);
-  for (std::int64_t d = 0; d < task.value_stride; d += 16) {
-    Vec sum[kHeads];
-    for (int h = 0; h < kHeads; ++h) sum[h] = set1(0.0f);
-    for (std::int64_t p = 0; p < task.count; ++p) {
-      const Vec value = Element::load16(values + p * task.value_stride + d);
-      for (int h = 0; h < kHeads; ++h) sum[h] = fma(set1(weights[h][p]), value, sum[h]);
-    }
-    for (int h = 0; h < kHeads; ++h) store(task.out + (head + h) * task.value_stride + d, sum[h]);
-  }
-}
-
-template <class Element, int kHeads>
-void attend_heads(const AttentionTask& task, std::int64_t head) {
-  alignas(64) float scores[kHeads][kAttentionBlock];
-  const std::int64_t padded = round_up(task.count, kKeyLanes);
-  for (std::int64_t p = 0; p < padded; p += kKeyLanes) scores_of_sixteen<Element, kHeads>(task, head, scores, p);
-  for (int h = 0; h < kHeads; ++h) {
-    for (std::int64_t p = task.count; p < padded; ++p) scores[h][p] = -__builtin_inff();
-    Vec largest = set1(-__builtin_inff());
-    for (std::int64_t p = 0; p < padded; p += 16) largest = max(load(scores[h] + p), largest);
-    const float peak = reduce_max(largest);
-    Vec sum = set1(0.0f);
-    for (std::int64_t p = 0; p < padded; p += 16) {
-      const Vec weight = exp_lanes(sub(load(scores[h] + p), set1(peak)));
-      sum = add(sum, weight);
-      if constexpr (kScaled<Element>) {
-        store(scores[h] + p, mul(weight, load(task.value_scales + p)));
-      } else {
-        store(scores[h] + p, weight);
+    for (int r = 0; r < kRows; ++r) {
+      for (int h = 0; h < kHeads; ++h) {
+        dot[r][h] = fma(set1(q[r * task.q_stride + h * task.head_dim + d]), key, dot[r][h]);
       }
     }
-    task.max[head + h] = peak;
-    task.sum[head + h] = reduce_add(sum);
   }
-  weigh_values<Element, kHeads>(task, head, scores);
+  for (int r = 0; r < kRows; ++r) {
+    for (int h = 0; h < kHeads; ++h) {
+      if constexpr (kScaled<Element>) dot[r][h] = mul(dot[r][h], load(task.key_scales + at));
+      store(scores.of[r][h] + at, mul(dot[r][h], set1(task.scale)));
+    }
+  }
+}
+
+/// Turns the scores of one row and head into weights, and leaves their largest and their sum.
+template <class Element>
+inline void weigh_scores(const AttentionTask& task, std::int64_t count, float* scores, float* max_score, float* total) {
+  const std::int64_t padded = round_up(count, kKeyLanes);
+  for (std::int64_t p = count; p < padded; ++p) scores[p] = -__builtin_inff();
+  Vec largest = set1(-__builtin_inff());
+  for (std::int64_t p = 0; p < padded; p += 16) largest = max(load(scores + p), largest);
+  const float peak = reduce_max(largest);
+  Vec sum = set1(0.0f);
+  for (std::int64_t p = 0; p < padded; p += 16) {
+    Vec weight = exp_lanes(sub(load(scores + p), set1(peak)));
+    sum = add(sum, weight);
+    if constexpr (kScaled<Element>) weight = mul(weight, load(task.value_scales + p));
+    store(scores + p, weight);
+  }
+  *max_score = peak;
+  *total = reduce_add(sum);
+}
+
+/// Weighted sum of the block's values: lane = dimension, positions in order.
+template <class Element, int kRows, int kHeads>
+inline void weigh_values(const AttentionTask& task, std::int64_t row, std::int64_t head,
+                         const Scores<kRows, kHeads>& weights) {
+  const auto* values = static_cast<const typename Element::Value*>(task.values);
+  const std::int64_t count = task.count + row * task.more;
+  for (std::int64_t d = 0; d < task.value_stride; d += 16) {
+    Vec sum[kRows][kHeads];
+    for (int r = 0; r < kRows; ++r) {
+      for (int h = 0; h < kHeads; ++h) sum[r][h] = set1(0.0f);
+    }
+    const auto add_position = [&](std::int64_t p, int first_row) {
+      const Vec value = Element::load16(values + p * task.value_stride + d);
+      for (int r = 0; r < kRows; ++r) {
+        if (r < first_row) continue;
+        for (int h = 0; h < kHeads; ++h) sum[r][h] = fma(set1(weights.of[r][h][p]), value, sum[r][h]);
+      }
+    };
+    for (std::int64_t p = 0; p < count; ++p) add_position(p, 0);
+    // Later rows see a position or two more.
+    for (int r = 1; r < kRows; ++r) {
+      if (task.more > 0) add_position(count + r - 1, r);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      float* out = task.out + (row + r) * task.out_stride + head * task.value_stride + d;
+      for (int h = 0; h < kHeads; ++h) store(out + h * task.value_stride, sum[r][h]);
+    }
+  }
+}
+
+template <class Element, int kRows, int kHeads>
+void attend_heads(const AttentionTask& task, std::int64_t row, std::int64_t head) {
+  Scores<kRows, kHeads> scores;
+  const std::int64_t most = task.count + (row + kRows - 1) * task.more;
+  for (std::int64_t p = 0; p < most; p += kKeyLanes) scores_of_sixteen<Element>(task, row, head, scores, p);
+  for (int r = 0; r < kRows; ++r) {
+    for (int h = 0; h < kHeads; ++h) {
+      const std::int64_t at = (row + r) * task.out_stride + head + h;
+      weigh_scores<Element>(task, task.count + (row + r) * task.more, scores.of[r][h], task.max + at, task.sum + at);
+    }
+  }
+  weigh_values<Element>(task, row, head, scores);
+}
+
+template <class Element, int kRows>
+void attend_rows(const AttentionTask& task, std::int64_t row) {
+  std::int64_t head = 0;
+  for (; head + 4 <= task.heads; head += 4) attend_heads<Element, kRows, 4>(task, row, head);
+  for (; head + 2 <= task.heads; head += 2) attend_heads<Element, kRows, 2>(task, row, head);
+  for (; head < task.heads; ++head) attend_heads<Element, kRows, 1>(task, row, head);
 }
 
 template <class Element>
 void attention_block(const AttentionTask& task) noexcept {
-  std::int64_t head = 0;
-  for (; head + 4 <= task.heads; head += 4) attend_heads<Element, 4>(task, head);
-  for (; head + 2 <= task.heads; head += 2) attend_heads<Element, 2>(task, head);
-  for (; head < task.heads; ++head) attend_heads<Element, 1>(task, head);
+  std::int64_t row = 0;
+  for (; row + kRegisterRows <= task.rows; row += kRegisterRows) attend_rows<Element, kRegisterRows>(task, row);
+  for (; row < task.rows; ++row) attend_rows<Element, 1>(task, row);
 }
 
 void attention_merge(float* out, float* max_so_far, float* sum, const float* block_out, float block_max,
@@ -383,8 +487,8 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
 }
 
 constexpr FloatKernels kFloatKernels = {
-    rms_norm,        quantize,  scale_sums, squared_relu_glu, silu_glu, attention_block<F16>, attention_block<Int8>,
-    attention_merge, exp_array, to_f16};
+    rms_norm,        quantize, scale_sums,    squared_relu_glu, silu_glu, attention_block<F16>, attention_block<Int8>,
+    attention_merge, divide,   rotate_halves, exp_array,        to_f16};
 constexpr DenseKernels kDenseKernels = {dense<NativeFormat<F32>>, dense<NativeFormat<F16>>, dense<NativeFormat<BF16>>,
                                         dense<BlockFormat<Q8_0>>, dense<BlockFormat<Q6_K>>, dense_f16_sixteen_lanes};
 

@@ -91,6 +91,14 @@ struct ScreenKernels {
 
 // --- everything between the matrices
 
+/// What becomes of a finished product where it is stored.
+enum class Combine {
+  set,               ///< y = product
+  add,               ///< y += product
+  squared_relu_glu,  ///< y = relu(y)^2 * product: y held the gate
+  silu_glu           ///< y = silu(y) * product
+};
+
 /// Turns sums of a ternary product into floats: ((float)sum - code_sum) / activation_scale * weight_scale * post_scale.
 struct ScaleTask {
   const std::int32_t* sums;  ///< as TernaryTask leaves them
@@ -100,28 +108,33 @@ struct ScaleTask {
   const std::int32_t* code_sum;   ///< [tokens]
   float weight_scale;
   float post_scale;
-  bool accumulate;  ///< y += instead of y =
-  float* y;         ///< [tokens, y_stride], groups * kGroupRows values a token
+  Combine combine;
+  float* y;  ///< [tokens, y_stride], groups * kGroupRows values a token
   std::int64_t y_stride;
 };
 
 /// Positions are cut into blocks of this many, by absolute position, and the blocks merged in ascending order.
 inline constexpr std::int64_t kAttentionBlock = 256;
-inline constexpr std::int64_t kKeyLanes = 16;  ///< keys of 16 positions are interleaved
+inline constexpr std::int64_t kKeyLanes = 16;      ///< keys of 16 positions are interleaved
+inline constexpr std::int64_t kAttentionRows = 4;  ///< rows that share what is read of keys and values
 
-/// One block of one KV head for one query row.
+/// One block of one KV head for query rows of consecutive positions.
 struct AttentionTask {
-  const float* q;  ///< [heads, head_dim]: the query heads that share this KV head
+  const float* q;         ///< [rows, q_stride], of each [heads, head_dim]: the query heads that share this KV head
+  std::int64_t rows;      ///< up to kAttentionRows
+  std::int64_t q_stride;  ///< floats from one row's q to the next one's
   std::int64_t heads;
   std::int64_t head_dim;
   const void* keys;           ///< f16 or int8 [kAttentionBlock / 16, head_dim, 16]
   const void* values;         ///< f16 or int8 [kAttentionBlock, value_stride], zero-padded rows
   std::int64_t value_stride;  ///< head_dim rounded up to 16
-  std::int64_t count;         ///< 1 .. kAttentionBlock positions
+  std::int64_t count;         ///< 1 .. kAttentionBlock positions that the first row sees
+  std::int64_t more;          ///< that each next row sees beyond those of the one before: 1 in their own block, else 0
   float scale;                ///< 1 / sqrt(head_dim)
-  float* out;                 ///< [heads, value_stride]: sum of exp(score - max) * value
-  float* max;                 ///< [heads]
-  float* sum;                 ///< [heads]: sum of exp(score - max)
+  float* out;                 ///< of each row [heads, value_stride]: sum of exp(score - max) * value
+  float* max;                 ///< of each row [heads]
+  float* sum;                 ///< of each row [heads]: sum of exp(score - max)
+  std::int64_t out_stride;    ///< floats from one row's out, max and sum to the next one's
   /// int8: [kAttentionBlock], what the codes of a position are to be multiplied by
   const float* key_scales = nullptr;
   const float* value_scales = nullptr;
@@ -142,6 +155,10 @@ struct FloatKernels {
   /// Merges a later block into an earlier result: out, max and sum as AttentionTask leaves them, for one head.
   void (*attention_merge)(float* out, float* max, float* sum, const float* block_out, float block_max, float block_sum,
                           std::int64_t value_stride) noexcept;
+  /// y = x / divisor.
+  void (*divide)(const float* x, std::int64_t n, float divisor, float* y) noexcept;
+  /// Rotates pairs (x[i], x[i + half]) of each head by the angles of cos[half] and sin[half], in place.
+  void (*rotate_halves)(float* x, std::int64_t heads, std::int64_t half, const float* cos, const float* sin) noexcept;
   void (*exp)(const float* x, std::int64_t padded_n, float* y) noexcept;  ///< for tests: the exponential used above
   void (*to_f16)(const float* x, std::int64_t multiple_of_16, std::uint16_t* y) noexcept;
 };

@@ -224,10 +224,59 @@ TEST_CASE("a scaled ternary product gives the reference's value") {
     const float activation_scale = 64.0f;
     const std::int32_t code_sum = -100;
     std::vector<float> y(16, 1.0f);
-    kernels.floats->scale_sums({sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 1.0f, false, y.data(), 16});
+    kernels.floats->scale_sums(
+        {sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 1.0f, Combine::set, y.data(), 16});
     REQUIRE(y[0] == 0.8046875f);
-    kernels.floats->scale_sums({sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 2.0f, true, y.data(), 16});
+    kernels.floats->scale_sums(
+        {sums.data(), 1, 1, &activation_scale, &code_sum, 0.5f, 2.0f, Combine::add, y.data(), 16});
     REQUIRE(y[15] == 3 * 0.8046875f);
+  }
+}
+
+TEST_CASE("scaled products are quotients as a division rounds them, whatever they are combined with") {
+  std::mt19937 random(12);
+  constexpr std::int64_t kGroups = 2, kTokens = 3, kStride = kGroups * kGroupRows + 7;
+  const std::vector<float> scales = {1.0f,   3.0f,   0.1f,   127.0f / 3.7f, 1.27e7f,  0x1.fffffep3f, 0x1.000002p-9f,
+                                     1e-12f, 1e-17f, 1e-19f, 1e-30f,        3.8e-37f, std::nanf("")};
+  for (int round = 0; round < 400; ++round) {
+    std::vector<std::int32_t> sums(kGroups * kTokens * kGroupRows), code_sum(kTokens);
+    std::vector<float> activation_scale(kTokens);
+    const int bits = 1 + round % 23;
+    for (auto& sum : sums) sum = static_cast<std::int32_t>(random() % (1u << bits));
+    for (auto& sum : code_sum) sum = static_cast<std::int32_t>(random() % (1u << bits)) - (1 << (bits - 1));
+    for (auto& scale : activation_scale) {
+      scale = round < 40
+                  ? scales[random() % scales.size()]
+                  : std::ldexp(1.0f + static_cast<float>(random()) * 0x1p-32f, static_cast<int>(random() % 40) - 20);
+    }
+    const auto before = awkward_floats(kTokens * kStride, kTokens * kStride, static_cast<unsigned>(round));
+    for (const Combine combine : {Combine::set, Combine::add, Combine::squared_relu_glu, Combine::silu_glu}) {
+      const float post_scale = round % 2 ? 1.0f : 0.75f;
+      std::vector<float> expected = before;
+      for (std::int64_t t = 0; t < kTokens; ++t) {
+        for (std::int64_t i = 0; i < kGroups * kGroupRows; ++i) {
+          const auto at = static_cast<std::size_t>(t * kStride + i), token = static_cast<std::size_t>(t);
+          const auto sum = static_cast<std::size_t>((i / kGroupRows * kTokens + t) * kGroupRows + i % kGroupRows);
+          const float dot = static_cast<float>(sums[sum]) - static_cast<float>(code_sum[token]);
+          float value = dot / activation_scale[token] * 0.37f;
+          if (post_scale != 1.0f) value *= post_scale;
+          alignas(64) float gate[64] = {before[at]}, up[64] = {value}, z[64];
+          scalar().floats->squared_relu_glu(gate, up, 64, z);
+          if (combine == Combine::silu_glu) scalar().floats->silu_glu(gate, up, 64, z);
+          expected[at] = combine == Combine::set ? value : combine == Combine::add ? value + before[at] : z[0];
+        }
+      }
+      for (const BoundKernels& kernels : usable_kernels()) {
+        std::vector<float> y = before;
+        kernels.floats->scale_sums({sums.data(), kGroups, kTokens, activation_scale.data(), code_sum.data(), 0.37f,
+                                    post_scale, combine, y.data(), kStride});
+        INFO(kernels.float_isa << ", round " << round << ", combined as " << static_cast<int>(combine));
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          if (std::isnan(expected[i]) && std::isnan(y[i])) continue;
+          REQUIRE(std::bit_cast<std::uint32_t>(y[i]) == std::bit_cast<std::uint32_t>(expected[i]));
+        }
+      }
+    }
   }
 }
 
@@ -295,8 +344,21 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
         const auto run = [&](const BoundKernels& kernels) {
           std::vector<float> out(static_cast<std::size_t>(heads * stride + 2 * heads + 1), kGuard);
           float* max = out.data() + heads * stride;
-          kernels.floats->attention_block({q.data(), heads, head_dim, keys.data(), values.data(), stride, count, scale,
-                                           out.data(), max, max + heads});
+          kernels.floats->attention_block({.q = q.data(),
+                                           .rows = 1,
+                                           .q_stride = 0,
+                                           .heads = heads,
+                                           .head_dim = head_dim,
+                                           .keys = keys.data(),
+                                           .values = values.data(),
+                                           .value_stride = stride,
+                                           .count = count,
+                                           .more = 1,
+                                           .scale = scale,
+                                           .out = out.data(),
+                                           .max = max,
+                                           .sum = max + heads,
+                                           .out_stride = 0});
           return out;
         };
         const auto expected = run(scalar());
@@ -333,6 +395,59 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
   }
 }
 
+TEST_CASE("rows that attend together get the bits of each alone") {
+  for (const std::int64_t head_dim : {16, 100}) {
+    for (const std::int64_t heads : {1, 3, 4}) {
+      for (const std::int64_t rows : {2, 3, 4}) {
+        for (const std::int64_t more : {0, 1}) {
+          for (const std::int64_t count : {1, 13, 16, 30, 252}) {
+            const std::int64_t stride = round_up(head_dim, 16), q_stride = heads * head_dim + 5;
+            const std::int64_t out_stride = heads * (stride + 2) + 3;
+            const auto q = awkward_floats(rows * q_stride, rows * q_stride, 5);
+            std::vector<std::uint16_t> keys(static_cast<std::size_t>(kAttentionBlock * head_dim), 0x7e00);
+            std::vector<std::uint16_t> values(static_cast<std::size_t>(kAttentionBlock * stride), 0x7e00);
+            std::mt19937 random(9);
+            const auto half = [&] { return bh::float_to_half(static_cast<float>(random()) * 0x1p-31f - 1.0f); };
+            for (std::int64_t p = 0; p < count + (rows - 1) * more; ++p) {
+              for (std::int64_t d = 0; d < head_dim; ++d) {
+                keys[static_cast<std::size_t>((p / 16 * head_dim + d) * 16 + p % 16)] = half();
+              }
+              for (std::int64_t d = 0; d < stride; ++d) values[static_cast<std::size_t>(p * stride + d)] = half();
+            }
+            for (const BoundKernels& kernels : usable_kernels()) {
+              std::vector<float> together(static_cast<std::size_t>(rows * out_stride), kGuard), alone = together;
+              const auto run = [&](std::vector<float>& out, std::int64_t row, std::int64_t n, std::int64_t seen) {
+                float* const at = out.data() + row * out_stride;
+                float* const max = at + heads * stride;
+                kernels.floats->attention_block({.q = q.data() + row * q_stride,
+                                                 .rows = n,
+                                                 .q_stride = q_stride,
+                                                 .heads = heads,
+                                                 .head_dim = head_dim,
+                                                 .keys = keys.data(),
+                                                 .values = values.data(),
+                                                 .value_stride = stride,
+                                                 .count = seen,
+                                                 .more = more,
+                                                 .scale = 0.125f,
+                                                 .out = at,
+                                                 .max = max,
+                                                 .sum = max + heads,
+                                                 .out_stride = out_stride});
+              };
+              run(together, 0, rows, count);
+              for (std::int64_t row = 0; row < rows; ++row) run(alone, row, 1, count + row * more);
+              INFO(kernels.float_isa << ", " << rows << " rows, " << count << " positions, " << heads << " heads");
+              REQUIRE(same_bits(together, alone));
+              REQUIRE(std::isfinite(alone[0]));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("attention over int8 codes is attention over what they stand for, to the bit where that is exact") {
   std::mt19937 random(11);
   for (const std::int64_t head_dim : {16, 100, 128}) {
@@ -360,8 +475,23 @@ TEST_CASE("attention over int8 codes is attention over what they stand for, to t
         const auto run = [&](auto kernel, const void* k, const void* v) {
           std::vector<float> out(static_cast<std::size_t>(heads * stride + 2 * heads));
           float* max = out.data() + heads * stride;
-          kernel({q.data(), heads, head_dim, k, v, stride, count, 0.125f, out.data(), max, max + heads,
-                  key_scales.data(), value_scales.data()});
+          kernel({.q = q.data(),
+                  .rows = 1,
+                  .q_stride = 0,
+                  .heads = heads,
+                  .head_dim = head_dim,
+                  .keys = k,
+                  .values = v,
+                  .value_stride = stride,
+                  .count = count,
+                  .more = 1,
+                  .scale = 0.125f,
+                  .out = out.data(),
+                  .max = max,
+                  .sum = max + heads,
+                  .out_stride = 0,
+                  .key_scales = key_scales.data(),
+                  .value_scales = value_scales.data()});
           return out;
         };
         const auto expected = run(scalar().floats->attention_block, keys.data(), values.data());

@@ -12,6 +12,9 @@ struct Vec {
   __m256 low, high;  ///< lanes 0 to 7, 8 to 15
 };
 
+constexpr int kRegisterRows = 1;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
+
 inline Vec set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline Vec load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 inline __m256 load8_f16(const std::uint16_t* p) {

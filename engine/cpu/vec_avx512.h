@@ -10,6 +10,9 @@ namespace {
 
 using Vec = __m512;
 
+constexpr int kRegisterRows = 4;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
+
 inline Vec set1(float x) { return _mm512_set1_ps(x); }
 inline Vec load(const float* p) { return _mm512_loadu_ps(p); }
 /// Two halves, since the 512-bit conversion from memory streams at half the speed on Zen 4 when it misses the cache.

@@ -12,6 +12,9 @@ struct Vec {
   float32x4_t q[4];  ///< lanes 0 to 3, 4 to 7, 8 to 11, 12 to 15
 };
 
+constexpr int kRegisterRows = 1;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
+
 template <class F>
 inline Vec each_quarter(F f) {
   return {{f(0), f(1), f(2), f(3)}};

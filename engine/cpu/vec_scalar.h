@@ -14,6 +14,9 @@ struct Vec {
   float lane[16];
 };
 
+constexpr int kRegisterRows = 1;       ///< of attention, with four heads each: as many sums as registers hold
+constexpr bool kPlainDivision = true;  ///< fused multiply-adds in software cost more
+
 template <class F>
 inline Vec each_lane(F f) {
   Vec r;

@@ -169,25 +169,41 @@ Workload squared_relu(std::int64_t n) {
           [=] { forget(*z); }};
 }
 
-/// A full block of positions for the query heads that share a KV head, in f16 or as int8 codes with scales.
-Workload attention(std::int64_t heads, std::int64_t head_dim, bool int8) {
-  const std::int64_t count = kAttentionBlock;
-  auto q = values(heads * head_dim, 10), key_scales = values(count, 12), value_scales = values(count, 13);
+/// A full block of positions for rows of the query heads that share a KV head, in f16 or as int8 codes with scales.
+Workload attention(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, bool int8) {
+  const std::int64_t count = kAttentionBlock, out_stride = heads * head_dim + 2 * heads;
+  auto q = values(rows * heads * head_dim, 10), key_scales = values(count, 12), value_scales = values(count, 13);
   auto keys = buffer<std::uint16_t>(count * head_dim), cached = buffer<std::uint16_t>(count * head_dim);
   Draw draw(11);
   for (auto* halves : {keys.get(), cached.get()}) {
     for (std::uint16_t& half : halves->span()) half = float_to_half(draw.value());  // any byte is a code, too
   }
-  auto out = buffer<float>(heads * head_dim + 2 * heads);
-  return {fmt::format("attention{}-{}x{}x{}", int8 ? "-int8" : "", heads, head_dim, count),
+  auto out = buffer<float>(rows * out_stride);
+  const std::string together = rows > 1 ? fmt::format("{}x", rows) : "";
+  return {fmt::format("attention{}-{}{}x{}x{}", int8 ? "-int8" : "", together, heads, head_dim, count),
           "multiply-adds",
-          2.0 * static_cast<double>(heads * head_dim * count),
+          2.0 * static_cast<double>(rows * heads * head_dim * count),
           (int8 ? 2.0 : 4.0) * static_cast<double>(head_dim * count),
           [=](const BoundKernels& kernels) {
             float* max = out->data() + heads * head_dim;
             const auto kernel = int8 ? kernels.floats->attention_block_int8 : kernels.floats->attention_block;
-            kernel({q->data(), heads, head_dim, keys->data(), cached->data(), head_dim, count, 0.088f, out->data(), max,
-                    max + heads, key_scales->data(), value_scales->data()});
+            kernel({.q = q->data(),
+                    .rows = rows,
+                    .q_stride = heads * head_dim,
+                    .heads = heads,
+                    .head_dim = head_dim,
+                    .keys = keys->data(),
+                    .values = cached->data(),
+                    .value_stride = head_dim,
+                    .count = count,
+                    .more = 0,
+                    .scale = 0.088f,
+                    .out = out->data(),
+                    .max = max,
+                    .sum = max + heads,
+                    .out_stride = out_stride,
+                    .key_scales = key_scales->data(),
+                    .value_scales = value_scales->data()});
           },
           [=] { return bytes_of(*out); },
           [=] { forget(*out); }};
@@ -213,8 +229,9 @@ std::vector<Workload> workloads_of(const std::string& op) {
     list.push_back(rms_norm(2560));
     list.push_back(quantize(6912));
     list.push_back(squared_relu(6912));
-    list.push_back(attention(4, 128, false));
-    list.push_back(attention(4, 128, true));
+    list.push_back(attention(1, 4, 128, false));
+    list.push_back(attention(kAttentionRows, 4, 128, false));
+    list.push_back(attention(1, 4, 128, true));
   }
   return list;
 }
