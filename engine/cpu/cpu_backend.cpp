@@ -39,6 +39,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   std::span<std::uint8_t> unused = packed_.span();
   const auto take = [&](const Matrix& matrix) -> CpuMatrix {
     if (!matrix.format->ternary) {
+      only_ternary_ = false;
       weight_bytes_ += matrix.bytes.size();
       return matrix;
     }
@@ -98,7 +99,7 @@ std::size_t CpuBackend::greedy_step_bytes() const noexcept {
 
 std::unique_ptr<KvCache> CpuBackend::make_cache(std::int32_t n_ctx, Numerics numerics) {
   try {
-    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics);
+    return std::make_unique<CpuKvCache>(model_->config, n_ctx, numerics, *kernels_.floats);
   } catch (const std::bad_alloc&) {
     fail(ErrorKind::setup, "not enough memory for a KV cache of {} tokens; ask for a smaller context (-c)", n_ctx);
   }
@@ -175,6 +176,16 @@ void CpuBackend::prepare_input(RowBuffer& x, const std::vector<float>& norm, std
   const bool round_to_half = dense != nullptr && rounds_input_to_half(*dense);
   const bool in_place = norm.empty() && !round_to_half;
   RowBuffer& input = in_place ? x : h_;
+  if (only_ternary_ && !norm.empty() && !reference() && !watched()) {
+    for_each_row([&](std::int64_t row) {
+      const auto at = static_cast<std::size_t>(row);
+      kernels_.floats->norm_and_quantize(x.row(row), norm.data(), n, model_->config.rms_eps,
+                                         codes_.data() + row * code_stride_, &activation_scale_[at], &code_sum_[at]);
+    });
+    count(kNorm, n_rows_);
+    count(kQuantize, n_rows_);
+    return;
+  }
   for_each_row(
       [&](std::int64_t row) {
         if (!norm.empty()) {

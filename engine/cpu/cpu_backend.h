@@ -168,6 +168,7 @@ class CpuBackend final : public Backend {
   float attention_scale_;               ///< 1 / sqrt(head_dim)
   AlignedBuffer<std::uint8_t> packed_;  ///< all ternary matrices in one piece, so that huge pages cover small ones, too
   std::vector<CpuLayer> layers_;
+  bool only_ternary_ = true;  ///< whatever multiplies inside the layers takes codes
   std::vector<float> output_norm_;
   std::optional<ScreenedHead> screened_head_;
   std::size_t weight_bytes_ = 0;

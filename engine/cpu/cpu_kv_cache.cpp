@@ -56,8 +56,9 @@ float quantize_head(const float* x, std::int64_t n, std::int8_t* codes, const In
 
 }  // namespace
 
-CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics)
-    : n_ctx_(n_ctx),
+CpuKvCache::CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics, const FloatKernels& kernels)
+    : kernels_(&kernels),
+      n_ctx_(n_ctx),
       numerics_(numerics),
       n_layer_(config.n_layer),
       n_head_kv_(config.n_head_kv),
@@ -95,9 +96,16 @@ void CpuKvCache::append_halves(std::int64_t piece, std::int64_t in_block, const 
                                const float* value) noexcept {
   auto* key_dst = reinterpret_cast<std::uint16_t*>(keys_.data()) + piece * keys_per_head_;
   auto* value_dst = reinterpret_cast<std::uint16_t*>(values_.data()) + piece * values_per_head_;
-  for (std::int64_t d = 0; d < head_dim_; ++d) {
-    key_dst[key_index(in_block, d)] = float_to_half(key[d]);
-    value_dst[value_index(in_block, d)] = float_to_half(value[d]);
+  constexpr std::int64_t kPiece = 128;
+  for (std::int64_t first = 0; first < head_dim_; first += kPiece) {
+    const std::int64_t n = std::min(kPiece, head_dim_ - first);
+    std::uint16_t keys[kPiece], values[kPiece];
+    kernels_->to_f16(key + first, n, keys);
+    kernels_->to_f16(value + first, n, values);
+    for (std::int64_t i = 0; i < n; ++i) {
+      key_dst[key_index(in_block, first + i)] = keys[i];
+      value_dst[value_index(in_block, first + i)] = values[i];
+    }
   }
 }
 

@@ -22,7 +22,7 @@ struct RopeTable {
 
 class CpuKvCache : public KvCache {
  public:
-  CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics);
+  CpuKvCache(const Config& config, std::int32_t n_ctx, Numerics numerics, const FloatKernels& kernels);
 
   std::int32_t n_ctx() const noexcept override { return n_ctx_; }
   std::size_t bytes() const noexcept override {
@@ -65,6 +65,7 @@ class CpuKvCache : public KvCache {
   std::int64_t key_index(std::int64_t position, std::int64_t dim) const noexcept;
   std::int64_t value_index(std::int64_t position, std::int64_t dim) const noexcept;
 
+  const FloatKernels* kernels_;
   std::int32_t n_ctx_;
   Numerics numerics_;
   std::int64_t n_layer_, n_head_kv_, head_dim_;

@@ -115,11 +115,11 @@ void CpuBackend::multiply_ternary(const PackedTernary& matrix, RowBuffer& y, Com
                                   int thread) noexcept {
   const TernaryKernel kernel = ternary_counter() == kTernaryFew ? kernels_.ternary_few : kernels_.ternary;
   std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
+  float* dst = y.row(chunk.row) + chunk.group * kGroupRows;
   kernel({matrix.weights.data() + chunk.group * matrix.group_bytes(), chunk.groups, matrix.steps,
-          codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums});
+          codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums, dst, y.stride});
   kernels_.floats->scale_sums({sums, chunk.groups, chunk.rows, activation_scale_.data() + chunk.row,
-                               code_sum_.data() + chunk.row, matrix.scale, matrix.post_scale, combine,
-                               y.row(chunk.row) + chunk.group * kGroupRows, y.stride});
+                               code_sum_.data() + chunk.row, matrix.scale, matrix.post_scale, combine, dst, y.stride});
 }
 
 bool CpuBackend::rounds_input_to_half(const Matrix& matrix) const noexcept {

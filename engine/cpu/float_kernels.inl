@@ -14,25 +14,33 @@ inline Lanes64 zero_lanes() { return {{set1(0.0f), set1(0.0f), set1(0.0f), set1(
 
 inline float reduce_add(const Lanes64& a) { return reduce_add(add(add(a.v[0], a.v[2]), add(a.v[1], a.v[3]))); }
 
-void rms_norm(const float* x, const float* weight, std::int64_t n, float eps, float* y) noexcept {
-  const std::int64_t padded = round_up(n, kPad);
+/// What a row is multiplied by to norm it, before the weights.
+inline Vec norm_factor(const float* x, std::int64_t n, float eps) {
   Lanes64 squares = zero_lanes();
-  for (std::int64_t i = 0; i < padded; i += 64) {
+  for (std::int64_t i = 0; i < round_up(n, kPad); i += 64) {
     for (int j = 0; j < 4; ++j) {
       const Vec value = load(x + i + 16 * j);
       squares.v[j] = fma(value, value, squares.v[j]);
     }
   }
   const float mean = reduce_add(squares) / static_cast<float>(n);
-  const Vec inverse = set1(1.0f / __builtin_sqrtf(mean + eps));
-  for (std::int64_t i = 0; i < padded; i += 16) store(y + i, mul(mul(load(x + i), inverse), load(weight + i)));
+  return set1(1.0f / __builtin_sqrtf(mean + eps));
 }
 
-void quantize(const float* x, std::int64_t padded_n, std::int8_t* codes, float* scale,
-              std::int32_t* code_sum) noexcept {
+void rms_norm(const float* x, const float* weight, std::int64_t n, float eps, float* y) noexcept {
+  const Vec factor = norm_factor(x, n, eps);
+  for (std::int64_t i = 0; i < round_up(n, kPad); i += 16) {
+    store(y + i, mul(mul(load(x + i), factor), load(weight + i)));
+  }
+}
+
+/// Codes of the values that value_at(i) gives, sixteen from i on.
+template <class ValueAt>
+inline void quantize_values(const ValueAt& value_at, std::int64_t padded_n, std::int8_t* codes, float* scale,
+                            std::int32_t* code_sum) {
   Vec largest = set1(0.0f), finite = set1(0.0f);
   for (std::int64_t i = 0; i < padded_n; i += 16) {
-    const Vec value = load(x + i);
+    const Vec value = value_at(i);
     largest = max(abs(value), largest);
     finite = fma(value, set1(0.0f), finite);  // stays 0 unless a value is infinite or NaN
   }
@@ -45,7 +53,25 @@ void quantize(const float* x, std::int64_t padded_n, std::int8_t* codes, float* 
   const double amax = static_cast<double>(reduce_max(largest));
   *scale = static_cast<float>(127.0 / (amax > 1e-5 ? amax : 1e-5));
   const Vec factor = set1(*scale);
-  for (std::int64_t i = 0; i < padded_n; i += 16) *code_sum += store_i8(codes + i, mul(load(x + i), factor));
+  Ints sum = zero_ints();
+  for (std::int64_t i = 0; i < padded_n; i += 16) {
+    const Ints code = round_to_ints(mul(value_at(i), factor));
+    store_i8(codes + i, code);
+    sum = add(sum, code);
+  }
+  *code_sum = reduce_add(sum);
+}
+
+void quantize(const float* x, std::int64_t padded_n, std::int8_t* codes, float* scale,
+              std::int32_t* code_sum) noexcept {
+  quantize_values([=](std::int64_t i) { return load(x + i); }, padded_n, codes, scale, code_sum);
+}
+
+void norm_and_quantize(const float* x, const float* weight, std::int64_t n, float eps, std::int8_t* codes, float* scale,
+                       std::int32_t* code_sum) noexcept {
+  const Vec factor = norm_factor(x, n, eps);
+  quantize_values([=](std::int64_t i) { return mul(mul(load(x + i), factor), load(weight + i)); }, round_up(n, kPad),
+                  codes, scale, code_sum);
 }
 
 // --- element-wise
@@ -162,7 +188,14 @@ void scale_sums(const ScaleTask& task) noexcept {
 }
 
 void to_f16(const float* x, std::int64_t n, std::uint16_t* y) noexcept {
-  for (std::int64_t i = 0; i < n; i += 16) store_f16(y + i, load(x + i));
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) store_f16(y + i, load(x + i));
+  if (i == n) return;
+  float rest[16] = {};
+  std::uint16_t halves[16];
+  __builtin_memcpy(rest, x + i, static_cast<std::size_t>(n - i) * sizeof(float));
+  store_f16(halves, load(rest));
+  __builtin_memcpy(y + i, halves, static_cast<std::size_t>(n - i) * sizeof(std::uint16_t));
 }
 
 // --- how stored elements are loaded
@@ -470,7 +503,7 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
     for (int j = 0; plain && j < 4; ++j) {
       const Vec code = sub(add(mul(w.v[j], factor), magic), magic), held = mul(scale, code);
       const Vec residue = fma(sub(set1(0.0f), scale), code, w.v[j]);
-      store_i8(codes + 16 * j, code);
+      store_i8(codes + 16 * j, round_to_ints(code));
       code_squares.v[j] = fma(held, held, code_squares.v[j]);
       residue_squares.v[j] = fma(residue, residue, residue_squares.v[j]);
     }
@@ -486,9 +519,19 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
   packed->residue_squares = plain ? reduce_add(residue_squares) : packed->squares;
 }
 
-constexpr FloatKernels kFloatKernels = {
-    rms_norm,        quantize, scale_sums,    squared_relu_glu, silu_glu, attention_block<F16>, attention_block<Int8>,
-    attention_merge, divide,   rotate_halves, exp_array,        to_f16};
+constexpr FloatKernels kFloatKernels = {rms_norm,
+                                        quantize,
+                                        norm_and_quantize,
+                                        scale_sums,
+                                        squared_relu_glu,
+                                        silu_glu,
+                                        attention_block<F16>,
+                                        attention_block<Int8>,
+                                        attention_merge,
+                                        divide,
+                                        rotate_halves,
+                                        exp_array,
+                                        to_f16};
 constexpr DenseKernels kDenseKernels = {dense<NativeFormat<F32>>, dense<NativeFormat<F16>>, dense<NativeFormat<BF16>>,
                                         dense<BlockFormat<Q8_0>>, dense<BlockFormat<Q6_K>>, dense_f16_sixteen_lanes};
 

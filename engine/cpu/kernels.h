@@ -34,6 +34,10 @@ struct TernaryTask {
   std::int64_t code_stride;
   std::int64_t tokens;
   std::int32_t* sums;  ///< [groups, tokens, kGroupRows]: sum of code * activation, exact
+  /// Where what is made of the sums will be stored, if known: [tokens, y_stride], groups * kGroupRows values a token.
+  /// Not touched; a kernel may fetch it into the cache.
+  const float* y = nullptr;
+  std::int64_t y_stride = 0;
 };
 using TernaryKernel = void (*)(const TernaryTask&) noexcept;
 
@@ -147,6 +151,9 @@ struct FloatKernels {
   /// it shows in every output. n is padded to kPad.
   void (*quantize)(const float* x, std::int64_t padded_n, std::int8_t* codes, float* scale,
                    std::int32_t* code_sum) noexcept;
+  /// rms_norm and quantize in one, without storing what lies between.
+  void (*norm_and_quantize)(const float* x, const float* weight, std::int64_t n, float eps, std::int8_t* codes,
+                            float* scale, std::int32_t* code_sum) noexcept;
   void (*scale_sums)(const ScaleTask&) noexcept;
   void (*squared_relu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
   void (*silu_glu)(const float* gate, const float* up, std::int64_t padded_n, float* z) noexcept;
@@ -160,7 +167,7 @@ struct FloatKernels {
   /// Rotates pairs (x[i], x[i + half]) of each head by the angles of cos[half] and sin[half], in place.
   void (*rotate_halves)(float* x, std::int64_t heads, std::int64_t half, const float* cos, const float* sin) noexcept;
   void (*exp)(const float* x, std::int64_t padded_n, float* y) noexcept;  ///< for tests: the exponential used above
-  void (*to_f16)(const float* x, std::int64_t multiple_of_16, std::uint16_t* y) noexcept;
+  void (*to_f16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
 };
 
 // --- one set per instruction set; NULL-free where the object file is part of the build

@@ -178,10 +178,20 @@ TEST_CASE("norms and activation codes equal the scalar ones to the bit") {
     REQUIRE(expected_norm.back() == kGuard);
     REQUIRE(expected_codes.codes.back() == 99);
     REQUIRE(expected_codes.sum == std::accumulate(expected_codes.codes.begin(), expected_codes.codes.end() - 1, 0));
+    const auto norm_and_quantize = [&](const BoundKernels& kernels) {
+      Codes result{std::vector<std::int8_t>(static_cast<std::size_t>(padded + 1), 99), 0.0f, 0};
+      kernels.floats->norm_and_quantize(x.data(), weight.data(), n, 1e-5f, result.codes.data(), &result.scale,
+                                        &result.sum);
+      return result;
+    };
+    Codes expected_fused{std::vector<std::int8_t>(static_cast<std::size_t>(padded + 1), 99), 0.0f, 0};
+    scalar().floats->quantize(expected_norm.data(), padded, expected_fused.codes.data(), &expected_fused.scale,
+                              &expected_fused.sum);
     for (const BoundKernels& kernels : usable_kernels()) {
       INFO(kernels.float_isa << ", " << n << " values");
       REQUIRE(same_bits(norm(kernels), expected_norm));
       REQUIRE(quantize(kernels) == expected_codes);
+      REQUIRE(norm_and_quantize(kernels) == expected_fused);
     }
   }
 }

@@ -116,8 +116,16 @@ void multiply_block(const TernaryTask& task, std::int64_t group, std::int64_t to
   if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_zero(3);
   for (std::int64_t tile = 0; tile < kAhead && tile < tiles; ++tile) unpack(tile);
   settle_memory();
+  // A line of y that is not there yet would be waited for once for each token after the multiplication.
+  const std::int64_t rest = task.tokens - token, fetched = task.y == nullptr ? 0 : rest < 32 ? rest : 32;
+  const float* y = task.y + token * task.y_stride + group * kGroupRows;
   std::int64_t tile = 0;
   for (; tile + kAhead < whole; ++tile) {
+    if (tile < fetched) {
+      for (int g = 0; g < kGroups; ++g) {
+        _mm_prefetch(reinterpret_cast<const char*>(y + tile * task.y_stride + g * kGroupRows), _MM_HINT_T0);
+      }
+    }
     multiply(tile, [&](int quarter) { unpack_quarter(tile + kAhead, quarter); });
   }
   for (; tile < tiles; ++tile) {

@@ -65,13 +65,22 @@ inline __m256 pow2_of_shifted8(__m256 t) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
 }
 inline Vec pow2_of_shifted(Vec t) { return {pow2_of_shifted8(t.low), pow2_of_shifted8(t.high)}; }
-inline std::int32_t store_i8(std::int8_t* p, Vec a) {
-  // cvtps rounds to nearest even: nothing here ever changes the rounding mode.
-  const __m256i low = _mm256_cvtps_epi32(a.low), high = _mm256_cvtps_epi32(a.high);
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+
+struct Ints {
+  __m256i low, high;
+};
+
+inline Ints zero_ints() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+/// cvtps rounds to nearest even: nothing here ever changes the rounding mode.
+inline Ints round_to_ints(Vec a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline void store_i8(std::int8_t* p, Ints a) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.low, a.high), 0xd8);
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
-  const __m256i eight = _mm256_add_epi32(low, high);
+}
+inline Ints add(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
+inline std::int32_t reduce_add(Ints a) {
+  const __m256i eight = _mm256_add_epi32(a.low, a.high);
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));

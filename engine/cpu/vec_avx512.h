@@ -48,11 +48,16 @@ inline Vec pow2_of_shifted(Vec t) {
   const __m512i bits = _mm512_sub_epi32(_mm512_castps_si512(t), _mm512_set1_epi32(0x4b400000 - 127));
   return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 23));
 }
-inline std::int32_t store_i8(std::int8_t* p, Vec a) {
-  const __m512i rounded = _mm512_cvt_roundps_epi32(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(rounded));
-  return _mm512_reduce_add_epi32(rounded);
+
+using Ints = __m512i;
+
+inline Ints zero_ints() { return _mm512_setzero_si512(); }
+inline Ints round_to_ints(Vec a) { return _mm512_cvt_roundps_epi32(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline void store_i8(std::int8_t* p, Ints a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(a));
 }
+inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+inline std::int32_t reduce_add(Ints a) { return _mm512_reduce_add_epi32(a); }
 
 inline float reduce_add(Vec a) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

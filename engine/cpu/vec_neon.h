@@ -82,13 +82,32 @@ inline Vec pow2_of_shifted(const Vec& t) {
     return vreinterpretq_f32_s32(vshlq_n_s32(bits, 23));
   });
 }
-inline std::int32_t store_i8(std::int8_t* p, const Vec& a) {
-  int32x4_t rounded[4];
-  for (int i = 0; i < 4; ++i) rounded[i] = vcvtnq_s32_f32(a.q[i]);
-  const int16x8_t low = vcombine_s16(vqmovn_s32(rounded[0]), vqmovn_s32(rounded[1]));
-  const int16x8_t high = vcombine_s16(vqmovn_s32(rounded[2]), vqmovn_s32(rounded[3]));
+
+struct Ints {
+  int32x4_t q[4];
+};
+
+template <class F>
+inline Ints each_quarter_of_ints(F f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+
+inline Ints zero_ints() {
+  return each_quarter_of_ints([](int) { return vdupq_n_s32(0); });
+}
+inline Ints round_to_ints(const Vec& a) {
+  return each_quarter_of_ints([&](int i) { return vcvtnq_s32_f32(a.q[i]); });
+}
+inline void store_i8(std::int8_t* p, const Ints& a) {
+  const int16x8_t low = vcombine_s16(vqmovn_s32(a.q[0]), vqmovn_s32(a.q[1]));
+  const int16x8_t high = vcombine_s16(vqmovn_s32(a.q[2]), vqmovn_s32(a.q[3]));
   vst1q_s8(p, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
-  return vaddvq_s32(vaddq_s32(vaddq_s32(rounded[0], rounded[1]), vaddq_s32(rounded[2], rounded[3])));
+}
+inline Ints add(const Ints& a, const Ints& b) {
+  return each_quarter_of_ints([&](int i) { return vaddq_s32(a.q[i], b.q[i]); });
+}
+inline std::int32_t reduce_add(const Ints& a) {
+  return vaddvq_s32(vaddq_s32(vaddq_s32(a.q[0], a.q[1]), vaddq_s32(a.q[2], a.q[3])));
 }
 
 inline float reduce_add(const Vec& a) {

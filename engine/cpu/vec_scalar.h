@@ -81,13 +81,30 @@ inline Vec pow2_of_shifted(const Vec& t) {
     return std::bit_cast<float>((bits - 0x4b400000u + 127u) << 23);
   });
 }
-/// Rounds to nearest even and stores as int8; finite, within [-128, 127]. Returns the sum of the sixteen.
-inline std::int32_t store_i8(std::int8_t* p, const Vec& a) {
-  std::int32_t sum = 0;
+struct Ints {
+  std::int32_t lane[16];
+};
+
+inline Ints zero_ints() { return {}; }
+/// Rounds to nearest even; finite, within [-128, 127].
+inline Ints round_to_ints(const Vec& a) {
+  Ints r;
   for (int i = 0; i < 16; ++i) {
-    p[i] = static_cast<std::int8_t>((a.lane[i] + 12582912.0f) - 12582912.0f);  // 1.5 * 2^23: ulp 1
-    sum += p[i];
+    r.lane[i] = static_cast<std::int32_t>((a.lane[i] + 12582912.0f) - 12582912.0f);  // 1.5 * 2^23: ulp 1
   }
+  return r;
+}
+inline void store_i8(std::int8_t* p, const Ints& a) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(a.lane[i]);
+}
+inline Ints add(const Ints& a, const Ints& b) {
+  Ints r;
+  for (int i = 0; i < 16; ++i) r.lane[i] = a.lane[i] + b.lane[i];
+  return r;
+}
+inline std::int32_t reduce_add(const Ints& a) {
+  std::int32_t sum = 0;
+  for (const std::int32_t value : a.lane) sum += value;
   return sum;
 }
 
