@@ -42,7 +42,7 @@ const char* needs_dotprod(const HostFacts& host) {
 }
 #endif
 
-constexpr std::int64_t kAmxTokens = 8;  // fewer do not pay for unpacking the weights into tiles
+constexpr std::int64_t kAmxTokens = 3;  // fewer wait for memory, which serves one stream best
 
 // Best first within an op, scalar last. The first usable row is taken. Every instruction set has a ternary row.
 constexpr Row kRows[] = {
@@ -64,6 +64,7 @@ constexpr Row kRows[] = {
 #endif
     {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
 #if defined(__x86_64__)
+    {Op::head_screen, "screen.amx_int8", "amx_int8", needs_amx_int8, screen_amx},
     {Op::head_screen, "screen.avx512_vnni", "avx512_vnni", needs_avx512_vnni, screen_avx512},
     {Op::head_screen, "screen.avx_vnni", "avx_vnni", needs_avx_vnni, screen_avx_vnni},
     {Op::head_screen, "screen.avx2", "avx2", needs_avx2, screen_avx2},

@@ -66,12 +66,12 @@ struct DenseKernels {
 inline constexpr std::int64_t kScreenCols = 4;  ///< columns a step of kStepBytes holds for kGroupRows rows
 
 /// Exact sums of a group of rows with inputs in two planes. In a step, byte 4 * r + j holds code + 128 of row r,
-/// column 4 * step + j; its input is 4 high parts, then 4 low parts: q = 128 * high + low, |high| <= 127, |low| <= 64.
+/// column 4 * step + j. An input value is 128 * high + low, |high| <= 127, |low| <= 64.
 struct ScreenTask {
   const std::uint8_t* codes;  ///< first group; groups are steps * kStepBytes apart
   std::int64_t groups;
-  std::int64_t steps;
-  const std::int8_t* planes;  ///< [tokens, steps, 2, kScreenCols]
+  std::int64_t steps;         ///< a multiple of kPad / kScreenCols
+  const std::int8_t* planes;  ///< [tokens, 2, steps * kScreenCols]: the high parts, then the low ones
   std::int64_t tokens;
   std::int32_t* sums;  ///< [groups, tokens, 2, kGroupRows]: of (code + 128) * high and of (code + 128) * low
 };
@@ -193,6 +193,8 @@ const FloatKernels& float_avx512() noexcept;
 const ScreenKernels& screen_avx512() noexcept;
 /// Only where may_use_amx() (host.h).
 void ternary_amx_int8(const TernaryTask&) noexcept;
+void screen_rows_amx(const ScreenTask&) noexcept;
+const ScreenKernels& screen_amx() noexcept;
 #elif defined(__aarch64__)
 void ternary_neon(const TernaryTask&) noexcept;
 void screen_rows_neon(const ScreenTask&) noexcept;

@@ -23,8 +23,8 @@ inline __m256i join(__m256i rows0123, __m256i rows4567) {
 void screen_group(const std::uint8_t* codes, std::int64_t steps, const std::int8_t* planes, std::int32_t* dst) {
   __m256i high[4], low[4];  // of four rows each, two partial sums a row
   for (int i = 0; i < 4; ++i) high[i] = low[i] = _mm256_setzero_si256();
-  for (std::int64_t step = 0; step < steps; ++step, codes += kStepBytes, planes += 2 * kScreenCols) {
-    const __m256i h = broadcast(planes), l = broadcast(planes + kScreenCols);
+  for (std::int64_t step = 0; step < steps; ++step, codes += kStepBytes, planes += kScreenCols) {
+    const __m256i h = broadcast(planes), l = broadcast(planes + steps * kScreenCols);
     _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
     for (int i = 0; i < 4; ++i) {
       const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + 16 * i)));

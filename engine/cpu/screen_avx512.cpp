@@ -26,13 +26,13 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
   }
   // Columns are padded to kPad: the steps come in pairs.
   for (std::int64_t step = 0; step < task.steps; step += kSets) {
-    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += 2 * kScreenCols) {
+    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += kScreenCols) {
       _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
       const __m512i four_of_sixteen = _mm512_loadu_si512(codes);
       for (int t = 0; t < kTokens; ++t) {
         const std::int8_t* plane = planes + t * plane_stride;
         high[i][t] = _mm512_dpbusd_epi32(high[i][t], four_of_sixteen, broadcast(plane));
-        low[i][t] = _mm512_dpbusd_epi32(low[i][t], four_of_sixteen, broadcast(plane + kScreenCols));
+        low[i][t] = _mm512_dpbusd_epi32(low[i][t], four_of_sixteen, broadcast(plane + task.steps * kScreenCols));
       }
     }
   }

@@ -29,14 +29,15 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
   }
   // Columns are padded to kPad: the steps come in pairs.
   for (std::int64_t step = 0; step < task.steps; step += kSets) {
-    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += 2 * kScreenCols) {
+    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += kScreenCols) {
       _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
       for (int half = 0; half < 2; ++half) {
         const __m256i four_of_eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + 32 * half));
         for (int t = 0; t < kTokens; ++t) {
           const std::int8_t* plane = planes + t * plane_stride;
           high[i][t][half] = _mm256_dpbusd_avx_epi32(high[i][t][half], four_of_eight, broadcast(plane));
-          low[i][t][half] = _mm256_dpbusd_avx_epi32(low[i][t][half], four_of_eight, broadcast(plane + kScreenCols));
+          low[i][t][half] =
+              _mm256_dpbusd_avx_epi32(low[i][t][half], four_of_eight, broadcast(plane + task.steps * kScreenCols));
         }
       }
     }

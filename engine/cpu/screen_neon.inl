@@ -15,8 +15,8 @@ inline int8x16_t repeat(const std::int8_t* plane) {
 
 void screen_group(const std::uint8_t* codes, std::int64_t steps, const std::int8_t* planes, std::int32_t* dst) {
   Sums high[4], low[4], high_inputs, low_inputs;
-  for (std::int64_t step = 0; step < steps; ++step, codes += kStepBytes, planes += 2 * kScreenCols) {
-    const int8x16_t h = repeat(planes), l = repeat(planes + kScreenCols);
+  for (std::int64_t step = 0; step < steps; ++step, codes += kStepBytes, planes += kScreenCols) {
+    const int8x16_t h = repeat(planes), l = repeat(planes + steps * kScreenCols);
     __builtin_prefetch(codes + kPrefetchBytes);
     for (int q = 0; q < 4; ++q) {
       const int8x16_t four_rows = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(codes + 16 * q), vdupq_n_u8(0x80)));

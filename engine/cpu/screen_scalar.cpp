@@ -11,8 +11,8 @@ void screen_rows_scalar(const ScreenTask& task) noexcept {
     std::int32_t* sums = task.sums + item * 2 * kGroupRows;
     for (std::int64_t row = 0; row < 2 * kGroupRows; ++row) sums[row] = 0;
     for (std::int64_t step = 0; step < task.steps; ++step, codes += kStepBytes) {
-      const std::int8_t* high = planes + step * 2 * kScreenCols;
-      const std::int8_t* low = high + kScreenCols;
+      const std::int8_t* high = planes + step * kScreenCols;
+      const std::int8_t* low = high + task.steps * kScreenCols;
       for (std::int64_t row = 0; row < kGroupRows; ++row) {
         for (std::int64_t j = 0; j < kScreenCols; ++j) {
           sums[row] += codes[kScreenCols * row + j] * high[j];

@@ -36,7 +36,7 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       steps_(round_up(head.cols, kPad) / kScreenCols),
       groups_per_chunk_(std::max<std::int64_t>(1, kChunkBytes / (steps_ * kStepBytes))),
       codes_(static_cast<std::size_t>(groups_ * steps_ * kStepBytes)),
-      rows_(static_cast<std::size_t>(groups_ * kGroupRows)),
+      bounds_(static_cast<std::size_t>(groups_)),
       planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
       sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)) {
   constexpr std::int64_t kGroupsAtOnce = 64;
@@ -53,14 +53,14 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
 
 void ScreenedHead::pack_group(std::int64_t group) {
   const std::int64_t row_bytes = static_cast<std::int64_t>(head_.bytes.size()) / head_.rows;
+  RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
   const double m = static_cast<double>(steps_ * kScreenCols / kPad + 6) * 0x1p-24, rounding = m / (1.0 - m);
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
     const std::int64_t row = group * kGroupRows + r;
     std::uint8_t* const first = codes_.data() + group * steps_ * kStepBytes + kScreenCols * r;
     if (row >= head_.rows) {
       for (std::int64_t step = 0; step < steps_; ++step) std::fill_n(first + step * kStepBytes, kScreenCols, 128);
-      rows_[static_cast<std::size_t>(row)] = {0.0f, 0.0f, 0.0f};
-      continue;
+      continue;  // its bounds stay 0, and nobody asks for them
     }
     ScreenRow packed;
     screen_packer(*kernels_.screen, head_.format->type)(head_.bytes.data() + row * row_bytes, head_.cols, first,
@@ -73,7 +73,9 @@ void ScreenedHead::pack_group(std::int64_t group) {
                                 kSums +
                             kUnderflow;
     const double of_residue = std::sqrt(static_cast<double>(packed.code_squares)) * kSums + kUnderflow;
-    rows_[static_cast<std::size_t>(row)] = {packed.scale, static_cast<float>(of_input), static_cast<float>(of_residue)};
+    bounds.scale[r] = packed.scale;
+    bounds.of_input[r] = static_cast<float>(of_input);
+    bounds.of_residue[r] = static_cast<float>(of_residue);
   }
 }
 
@@ -96,9 +98,8 @@ bool ScreenedHead::take_input(const float* x, Input& input, std::int8_t* planes)
     const double residue = value - input.step * q;
     residue_squares += residue * residue;
     const int high = (q + 64) >> 7, low = q - 128 * high;  // -127 .. 127, -64 .. 63
-    std::int8_t* const step = planes + i / kScreenCols * 2 * kScreenCols + i % kScreenCols;
-    step[0] = static_cast<std::int8_t>(high);
-    step[kScreenCols] = static_cast<std::int8_t>(low);
+    planes[i] = static_cast<std::int8_t>(high);
+    planes[i + steps_ * kScreenCols] = static_cast<std::int8_t>(low);
     input.high_sum += high;
     input.low_sum += low;
   }
@@ -113,40 +114,47 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
       sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
   kernels_.screen->multiply(
       {codes_.data() + first * steps_ * kStepBytes, groups, steps_, planes_.data(), inputs, sums});
-  for (std::int64_t i = 0; i < groups * inputs; ++i) {
-    const std::int64_t row = (first + i / inputs) * kGroupRows;
-    screen_rows(row, std::min(row + kGroupRows, head_.rows), static_cast<std::size_t>(i % inputs),
-                sums + i * 2 * kGroupRows, thread, count);
+  for (std::int64_t i = 0; i < inputs; ++i) {
+    Input& input = inputs_[static_cast<std::size_t>(i)];
+    float largest = -std::numeric_limits<float>::infinity();
+    for (std::int64_t g = 0; g < groups; ++g) {
+      screen_group(first + g, input, sums + (g * inputs + i) * 2 * kGroupRows,
+                   input.lower[static_cast<std::size_t>(thread)], count, largest);
+    }
+    input.chunk_upper[static_cast<std::size_t>(chunk)] = largest;
   }
 }
 
-void ScreenedHead::screen_rows(std::int64_t first, std::int64_t end, std::size_t index, const std::int32_t* sums,
-                               int thread, std::int64_t count) {
-  Input& input = inputs_[index];
-  std::vector<double>& lower = input.lower[static_cast<std::size_t>(thread)];
-  // The codes are stored as c + 128.
-  const std::int64_t offset = 128 * (128 * input.high_sum + input.low_sum);
-  for (std::int64_t row = first; row < end; ++row, ++sums) {
-    const std::int64_t product = std::int64_t{128} * sums[0] + sums[kGroupRows] - offset;
-    const Row& info = rows_[static_cast<std::size_t>(row)];
-    const double near = static_cast<double>(info.scale) * (input.step * static_cast<double>(product));
-    const double error = (static_cast<double>(info.of_input) * input.norm +
-                          static_cast<double>(info.of_residue) * input.residue_norm + std::abs(near) * 1e-12) *
-                             (1.0 + 1e-6) +
-                         1e-30;
+void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<double>& lower,
+                                std::int64_t count, float& largest) {
+  const RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
+  float* const upper = input.upper.data() + group * kGroupRows;
+  double below[kGroupRows];
+  // Without branches, so that it becomes vector code. The codes are stored as c + 128; doubles hold the integers.
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  const auto offset = static_cast<double>(128 * (128 * input.high_sum + input.low_sum));
+  const double step = input.step, norm = input.norm, residue_norm = input.residue_norm;
+  for (std::int64_t r = 0; r < kGroupRows; ++r) {
+    const double product = 128.0 * sums[r] + sums[r + kGroupRows] - offset;
+    const double of_input = static_cast<double>(bounds.of_input[r]);
+    const double of_residue = static_cast<double>(bounds.of_residue[r]);
+    const double near = static_cast<double>(bounds.scale[r]) * (step * product);
+    const double error = (of_input * norm + of_residue * residue_norm + std::abs(near) * 1e-12) * (1.0 + 1e-6) + 1e-30;
     // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
-    const double reach = (static_cast<double>(info.of_input) + static_cast<double>(info.of_residue)) * input.norm;
-    const bool known = std::isfinite(error) && reach < kFarBelowOverflow;
-    const double bound = known ? near + error : std::numeric_limits<double>::infinity();
-    input.upper[static_cast<std::size_t>(row)] =
-        static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
-    const double below = known ? near - error : -std::numeric_limits<double>::infinity();
+    const double reach = (of_input + of_residue) * norm;
+    const bool known = (error - error == 0.0) & (reach < kFarBelowOverflow);
+    const double bound = known ? near + error : kInfinite;
+    upper[r] = static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
+    below[r] = known ? near - error : -kInfinite;
+  }
+  for (std::int64_t r = 0; r < std::min(kGroupRows, head_.rows - group * kGroupRows); ++r) {
+    largest = std::max(largest, upper[r]);
     if (static_cast<std::int64_t>(lower.size()) < count) {
-      lower.push_back(below);
+      lower.push_back(below[r]);
       std::push_heap(lower.begin(), lower.end(), std::greater<>());
-    } else if (below > lower.front()) {
+    } else if (below[r] > lower.front()) {
       std::pop_heap(lower.begin(), lower.end(), std::greater<>());
-      lower.back() = below;
+      lower.back() = below[r];
       std::push_heap(lower.begin(), lower.end(), std::greater<>());
     }
   }
@@ -171,7 +179,8 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
                        take_input(x + static_cast<std::int64_t>(i) * stride, input,
                                   planes_.data() + static_cast<std::int64_t>(n_inputs_) * plane_bytes);
     if (!taken) continue;
-    input.upper.resize(rows_.size());
+    input.upper.resize(static_cast<std::size_t>(groups_ * kGroupRows));
+    input.chunk_upper.resize(static_cast<std::size_t>(chunks()));
     input.lower.resize(static_cast<std::size_t>(pool_.threads()));
     for (auto& heap : input.lower) {
       heap.clear();
@@ -180,8 +189,7 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
     screened[n_inputs_++] = i;
   }
   if (n_inputs_ == 0) return;
-  pool_.run(round_up(groups_, groups_per_chunk_) / groups_per_chunk_,
-            [&](std::int64_t chunk, int thread) { screen_chunk(chunk, thread, count); });
+  pool_.run(chunks(), [&](std::int64_t chunk, int thread) { screen_chunk(chunk, thread, count); });
   for (std::size_t i = 0; i < n_inputs_; ++i) {
     rescore(i, x + static_cast<std::int64_t>(screened[i]) * stride, count, found[screened[i]]);
   }
@@ -195,8 +203,13 @@ void ScreenedHead::rescore(std::size_t index, const float* x, std::int64_t count
   const double enough = lower[static_cast<std::size_t>(count - 1)];  // at least `count` logits are no smaller
 
   std::vector<std::int64_t> survivors;
-  for (std::int64_t row = 0; row < head_.rows; ++row) {
-    if (!(static_cast<double>(input.upper[static_cast<std::size_t>(row)]) < enough)) survivors.push_back(row);
+  const std::int64_t chunk_rows = groups_per_chunk_ * kGroupRows;
+  for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
+    if (static_cast<double>(input.chunk_upper[static_cast<std::size_t>(chunk)]) < enough) continue;
+    const std::int64_t end = std::min((chunk + 1) * chunk_rows, head_.rows);
+    for (std::int64_t row = chunk * chunk_rows; row < end; ++row) {
+      if (!(static_cast<double>(input.upper[static_cast<std::size_t>(row)]) < enough)) survivors.push_back(row);
+    }
   }
   const auto rescored = static_cast<std::int64_t>(survivors.size());
   if (rescored > count + head_.rows / 8) return;

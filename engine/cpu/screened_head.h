@@ -43,20 +43,24 @@ class ScreenedHead {
 
   /// For found.size() inputs x[i * stride], zero-padded to kPad. Up to kTogether of them share one reading of the copy.
   void best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
-  static constexpr std::size_t kTogether = 8;
+  static constexpr std::size_t kTogether = 16;
 
-  std::size_t bytes() const noexcept { return codes_.size() + rows_.size() * sizeof(Row); }
+  std::size_t bytes() const noexcept { return codes_.size() + bounds_.size() * sizeof(RowBounds); }
 
  private:
-  /// What bounds a row's error: |logit - scale t I| <= of_input ||x|| + of_residue ||e||.
-  struct Row {
-    float scale, of_input, of_residue;
+  /// What bounds the errors of a group's rows: |logit - scale t I| <= of_input ||x|| + of_residue ||e||.
+  struct RowBounds {
+    float scale[kGroupRows] = {}, of_input[kGroupRows] = {}, of_residue[kGroupRows] = {};
   };
+  struct Input;
 
   void pack_group(std::int64_t group);
+  std::int64_t chunks() const noexcept { return round_up(groups_, groups_per_chunk_) / groups_per_chunk_; }
   void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
-  void screen_rows(std::int64_t first, std::int64_t end, std::size_t input, const std::int32_t* sums, int thread,
-                   std::int64_t count);
+  /// Bounds of a group's logits for one input: raises `largest` to the greatest upper one, and keeps in `lower` the
+  /// `count` best lower ones.
+  void screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<double>& lower,
+                    std::int64_t count, float& largest);
   void best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   void rescore(std::size_t input, const float* x, std::int64_t count, Found& found);
 
@@ -65,7 +69,7 @@ class ScreenedHead {
   ThreadPool& pool_;
   std::int64_t groups_, steps_, groups_per_chunk_;
   AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kStepBytes]: ScreenTask
-  std::vector<Row> rows_;              ///< [groups * kGroupRows]
+  std::vector<RowBounds> bounds_;      ///< [groups]
 
   // The inputs in progress.
   struct Input {
@@ -74,6 +78,7 @@ class ScreenedHead {
     double residue_norm = 0;  ///< ||e||, rounded up
     std::int64_t high_sum = 0, low_sum = 0;
     std::vector<float> upper;                ///< [rows]: no logit of the row is above
+    std::vector<float> chunk_upper;          ///< [chunks]: nor any of the chunk
     std::vector<std::vector<double>> lower;  ///< [threads]: a min-heap of the best lower bounds
   };
   bool take_input(const float* x, Input& input, std::int8_t* planes) const;

@@ -4,6 +4,7 @@
 // however few the tokens, and sums stay in tiles over all columns.
 #include <immintrin.h>
 
+#include "engine/cpu/amx_tiles.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
@@ -18,21 +19,8 @@ constexpr std::int64_t kTilePacked = kTileSteps * kStepBytes;
 constexpr std::int64_t kAhead = 2;  // tiles: stores have then reached the cache that tiles are loaded from
 constexpr std::int64_t kSlots = 4;
 
-/// Operand of LDTILECFG. Sums are in tiles 0 to 3 (tile = 2 * tokens' tile + group), codes in 4 and 5, weights in 6
+/// For up to 32 tokens. Sums are in tiles 0 to 3 (tile = 2 * tokens' tile + group), codes in 4 and 5, weights in 6
 /// and 7.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t bytes_per_line[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t lines[16] = {};
-};
-static_assert(sizeof(TileConfig) == 64);
-
-/// GCC 12 does not know that tiles and their configuration are loaded from memory.
-inline void settle_memory() { __asm__ volatile("" ::: "memory"); }
-
-/// For up to 32 tokens.
 void configure(std::int64_t tokens) {
   const auto first = static_cast<std::uint8_t>(tokens < kTileTokens ? tokens : kTileTokens);
   const auto second = static_cast<std::uint8_t>(tokens < kTileTokens ? 0 : tokens - kTileTokens);
@@ -40,9 +28,7 @@ void configure(std::int64_t tokens) {
   config.lines[0] = config.lines[1] = config.lines[4] = first;
   config.lines[2] = config.lines[3] = config.lines[5] = second;
   config.lines[6] = config.lines[7] = 16;
-  if (second == 0) config.bytes_per_line[2] = config.bytes_per_line[3] = config.bytes_per_line[5] = 0;
-  settle_memory();
-  _tile_loadconfig(&config);
+  load_config(config);
 }
 
 template <bool kPrefetch>

@@ -100,25 +100,25 @@ Workload dense(TensorType type, std::int64_t rows, std::int64_t cols, std::int64
           [=] { forget(*y); }};
 }
 
-Workload screen(std::int64_t rows, std::int64_t cols) {
+Workload screen(std::int64_t rows, std::int64_t cols, std::int64_t tokens) {
   const std::int64_t groups = rows / kGroupRows, steps = cols / kScreenCols;
   auto codes = buffer<std::uint8_t>(groups * steps * kStepBytes);
-  auto planes = buffer<std::int8_t>(steps * 2 * kScreenCols);
-  auto sums = buffer<std::int32_t>(groups * 2 * kGroupRows);
+  auto planes = buffer<std::int8_t>(tokens * 2 * cols);
+  auto sums = buffer<std::int32_t>(groups * tokens * 2 * kGroupRows);
   Draw draw(4);
   for (std::uint8_t& code : codes->span()) code = static_cast<std::uint8_t>(1 + draw.next() % 255);
   for (std::size_t i = 0; i < planes->size(); ++i) {
-    const bool high = i % (2 * kScreenCols) < kScreenCols;
+    const bool high = i / static_cast<std::size_t>(cols) % 2 == 0;
     const int limit = high ? 127 : 64;
     (*planes)[i] =
         static_cast<std::int8_t>(static_cast<int>(draw.next() % static_cast<unsigned>(2 * limit + 1)) - limit);
   }
-  return {fmt::format("screen-{}x{}", rows, cols),
+  return {tokens == 1 ? fmt::format("screen-{}x{}", rows, cols) : fmt::format("screen-{}x{}x{}", rows, cols, tokens),
           "multiply-adds",
-          static_cast<double>(rows) * static_cast<double>(cols),
+          static_cast<double>(rows * cols * tokens),
           static_cast<double>(codes->size()),
           [=](const BoundKernels& kernels) {
-            kernels.screen->multiply({codes->data(), groups, steps, planes->data(), 1, sums->data()});
+            kernels.screen->multiply({codes->data(), groups, steps, planes->data(), tokens, sums->data()});
           },
           [=] { return bytes_of(*sums); },
           [=] { forget(*sums); }};
@@ -224,7 +224,8 @@ std::vector<Workload> workloads_of(const std::string& op) {
     }
     list.push_back(dense(TensorType::f16, 512, 2560, 16));
   } else if (op == to_string(Op::head_screen)) {
-    list.push_back(screen(1024, 2560));
+    list.push_back(screen(1024, 2560, 1));
+    list.push_back(screen(1024, 2560, 16));
   } else if (op == to_string(Op::float_ops)) {
     list.push_back(rms_norm(2560));
     list.push_back(quantize(6912));
