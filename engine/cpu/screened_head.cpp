@@ -18,6 +18,16 @@ constexpr double kInputSteps = 127 * 128 + 63;  // the largest |q| that two plan
 constexpr double kFarBelowOverflow = 1e37;
 constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
 
+template <class T>
+T largest_of(const T* group) {
+  T best[kGroupRows];
+  std::copy_n(group, kGroupRows, best);
+  for (std::int64_t half = kGroupRows / 2; half > 0; half /= 2) {
+    for (std::int64_t i = 0; i < half; ++i) best[i] = best[i] > best[i + half] ? best[i] : best[i + half];
+  }
+  return best[0];
+}
+
 }  // namespace
 
 bool ScreenedHead::possible(const Matrix& head) noexcept {
@@ -128,10 +138,9 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
 void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<double>& lower,
                                 std::int64_t count, float& largest) {
   const RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
-  float* const upper = input.upper.data() + group * kGroupRows;
+  float upper[kGroupRows];
   double below[kGroupRows];
   // Without branches, so that it becomes vector code. The codes are stored as c + 128; doubles hold the integers.
-  constexpr double kInfinite = std::numeric_limits<double>::infinity();
   const auto offset = static_cast<double>(128 * (128 * input.high_sum + input.low_sum));
   const double step = input.step, norm = input.norm, residue_norm = input.residue_norm;
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
@@ -139,16 +148,20 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
     const double of_input = static_cast<double>(bounds.of_input[r]);
     const double of_residue = static_cast<double>(bounds.of_residue[r]);
     const double near = static_cast<double>(bounds.scale[r]) * (step * product);
-    const double error = (of_input * norm + of_residue * residue_norm + std::abs(near) * 1e-12) * (1.0 + 1e-6) + 1e-30;
+    const double bounded =
+        (of_input * norm + of_residue * residue_norm + std::abs(near) * 1e-12) * (1.0 + 1e-6) + 1e-30;
     // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
     const double reach = (of_input + of_residue) * norm;
-    const bool known = (error - error == 0.0) & (reach < kFarBelowOverflow);
-    const double bound = known ? near + error : kInfinite;
+    const double error = reach < kFarBelowOverflow ? bounded : std::numeric_limits<double>::infinity();
+    const double bound = near + error;
     upper[r] = static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
-    below[r] = known ? near - error : -kInfinite;
+    below[r] = near - error;
   }
+  std::copy_n(upper, kGroupRows, input.upper.data() + group * kGroupRows);
+  largest = std::max(largest, largest_of(upper));
+  const bool full = static_cast<std::int64_t>(lower.size()) == count;
+  if (full && !(largest_of(below) > lower.front())) return;
   for (std::int64_t r = 0; r < std::min(kGroupRows, head_.rows - group * kGroupRows); ++r) {
-    largest = std::max(largest, upper[r]);
     if (static_cast<std::int64_t>(lower.size()) < count) {
       lower.push_back(below[r]);
       std::push_heap(lower.begin(), lower.end(), std::greater<>());
