@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "engine/backend.h"
@@ -171,6 +173,32 @@ TEST_CASE("head size 100 without grouping computes what its equations say") {
   options.head_dim = 100;
   options.n_ff = 1096;  // no multiple of 128
   check_against_naive(make_synth_model(options));
+}
+
+TEST_CASE("whoever watches sees the values that nobody's watching fuses away, and changes no bit") {
+  for (const char* architecture : {"bitnet-b1.58", "bitnet-25", "bitnet", "llama"}) {
+    BackendOptions options;
+    options.threads = 2;
+    const auto backend = find_device("cpu").load(make_synth_model(tiny(architecture)), options);
+    const std::vector<TokenId> tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
+    const auto logits = [&] { return Session(*backend, 32).eval_all(tokens); };
+    const std::vector<float> expected = logits();
+    const auto count = [&] {
+      backend->reset_kernel_counts();
+      logits();
+      std::map<std::string, std::uint64_t> counts;
+      for (const KernelCount& kernel : backend->kernel_counts()) counts[kernel.name] = kernel.count;
+      return counts;
+    };
+    const auto counts = count();
+    std::size_t seen = 0;
+    backend->set_tap(
+        [&](std::string_view, int, std::span<const float> values, std::int64_t) { seen += values.size(); });
+    INFO(architecture);
+    CHECK(logits() == expected);
+    CHECK(count() == counts);
+    CHECK(seen > 0);
+  }
 }
 
 TEST_CASE("a patch feeds the ops that follow, and only those") {

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kChunkBytes = 96 << 10;  // weights one thread takes at a time: large enough to stream
 constexpr std::int64_t kMaxChunkRows = 512;
-constexpr std::int64_t kFewRows = 4;           // up to which a step waits for memory, not for multiplications
+constexpr std::int64_t kSumsAtOnce = 256;      // groups times rows: their sums stay in a core's first cache
 constexpr std::int64_t kBlockBytes = 1 << 20;  // codes that are multiplied by all weights before the next ones
 
 std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
@@ -99,8 +99,7 @@ void CpuBackend::multiply(std::span<const Product> products) {
 }
 
 void CpuBackend::multiply_chunk(const PackedTernary& matrix, const Product& product, Chunk chunk, int thread) noexcept {
-  // Sums of many rows are made floats while they are in the first cache.
-  const std::int64_t groups_at_once = chunk.rows > kFewRows ? 2 : chunk.groups;
+  const std::int64_t groups_at_once = kSumsAtOnce / 2 / std::min(chunk.rows, kTokenTile) * 2;
   for (std::int64_t group = 0; group < chunk.groups; group += groups_at_once) {
     for (std::int64_t row = 0; row < chunk.rows; row += kTokenTile) {
       const Chunk piece{chunk.group + group, std::min(groups_at_once, chunk.groups - group), chunk.row + row,

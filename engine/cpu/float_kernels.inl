@@ -217,135 +217,13 @@ struct Int8 {
   static Vec load16(const Value* p) { return load_i8(p); }
 };
 
-// --- attention
+}  // namespace
+}  // namespace bh::engine
 
-template <class Element>
-inline constexpr bool kScaled = false;
-template <>
-inline constexpr bool kScaled<Int8> = true;
+#include "engine/cpu/float_attention.inl"
 
-/// Scores, then weights, of a row and head. kRows rows of kHeads heads share what is loaded of keys and values.
-template <int kRows, int kHeads>
-struct Scores {
-  alignas(64) float of[kRows][kHeads][kAttentionBlock];
-};
-
-/// Scores of the 16 positions from `at` on: lane = position, dimensions in index order.
-template <class Element, int kRows, int kHeads>
-inline void scores_of_sixteen(const AttentionTask& task, std::int64_t row, std::int64_t head,
-                              Scores<kRows, kHeads>& scores, std::int64_t at) {
-  const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
-  Vec dot[kRows][kHeads];
-  for (int r = 0; r < kRows; ++r) {
-    for (int h = 0; h < kHeads; ++h) dot[r][h] = set1(0.0f);
-  }
-  const float* q = task.q + row * task.q_stride + head * task.head_dim;
-  for (std::int64_t d = 0; d < task.head_dim; ++d) {
-    const Vec key = Element::load16(keys + d * kKeyLanes);
-    for (int r = 0; r < kRows; ++r) {
-      for (int h = 0; h < kHeads; ++h) {
-        dot[r][h] = fma(set1(q[r * task.q_stride + h * task.head_dim + d]), key, dot[r][h]);
-      }
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int h = 0; h < kHeads; ++h) {
-      if constexpr (kScaled<Element>) dot[r][h] = mul(dot[r][h], load(task.key_scales + at));
-      store(scores.of[r][h] + at, mul(dot[r][h], set1(task.scale)));
-    }
-  }
-}
-
-/// Turns the scores of one row and head into weights, and leaves their largest and their sum.
-template <class Element>
-inline void weigh_scores(const AttentionTask& task, std::int64_t count, float* scores, float* max_score, float* total) {
-  const std::int64_t padded = round_up(count, kKeyLanes);
-  for (std::int64_t p = count; p < padded; ++p) scores[p] = -__builtin_inff();
-  Vec largest = set1(-__builtin_inff());
-  for (std::int64_t p = 0; p < padded; p += 16) largest = max(load(scores + p), largest);
-  const float peak = reduce_max(largest);
-  Vec sum = set1(0.0f);
-  for (std::int64_t p = 0; p < padded; p += 16) {
-    Vec weight = exp_lanes(sub(load(scores + p), set1(peak)));
-    sum = add(sum, weight);
-    if constexpr (kScaled<Element>) weight = mul(weight, load(task.value_scales + p));
-    store(scores + p, weight);
-  }
-  *max_score = peak;
-  *total = reduce_add(sum);
-}
-
-/// Weighted sum of the block's values: lane = dimension, positions in order.
-template <class Element, int kRows, int kHeads>
-inline void weigh_values(const AttentionTask& task, std::int64_t row, std::int64_t head,
-                         const Scores<kRows, kHeads>& weights) {
-  const auto* values = static_cast<const typename Element::Value*>(task.values);
-  const std::int64_t count = task.count + row * task.more;
-  for (std::int64_t d = 0; d < task.value_stride; d += 16) {
-    Vec sum[kRows][kHeads];
-    for (int r = 0; r < kRows; ++r) {
-      for (int h = 0; h < kHeads; ++h) sum[r][h] = set1(0.0f);
-    }
-    const auto add_position = [&](std::int64_t p, int first_row) {
-      const Vec value = Element::load16(values + p * task.value_stride + d);
-      for (int r = 0; r < kRows; ++r) {
-        if (r < first_row) continue;
-        for (int h = 0; h < kHeads; ++h) sum[r][h] = fma(set1(weights.of[r][h][p]), value, sum[r][h]);
-      }
-    };
-    for (std::int64_t p = 0; p < count; ++p) add_position(p, 0);
-    // Later rows see a position or two more.
-    for (int r = 1; r < kRows; ++r) {
-      if (task.more > 0) add_position(count + r - 1, r);
-    }
-    for (int r = 0; r < kRows; ++r) {
-      float* out = task.out + (row + r) * task.out_stride + head * task.value_stride + d;
-      for (int h = 0; h < kHeads; ++h) store(out + h * task.value_stride, sum[r][h]);
-    }
-  }
-}
-
-template <class Element, int kRows, int kHeads>
-void attend_heads(const AttentionTask& task, std::int64_t row, std::int64_t head) {
-  Scores<kRows, kHeads> scores;
-  const std::int64_t most = task.count + (row + kRows - 1) * task.more;
-  for (std::int64_t p = 0; p < most; p += kKeyLanes) scores_of_sixteen<Element>(task, row, head, scores, p);
-  for (int r = 0; r < kRows; ++r) {
-    for (int h = 0; h < kHeads; ++h) {
-      const std::int64_t at = (row + r) * task.out_stride + head + h;
-      weigh_scores<Element>(task, task.count + (row + r) * task.more, scores.of[r][h], task.max + at, task.sum + at);
-    }
-  }
-  weigh_values<Element>(task, row, head, scores);
-}
-
-template <class Element, int kRows>
-void attend_rows(const AttentionTask& task, std::int64_t row) {
-  std::int64_t head = 0;
-  for (; head + 4 <= task.heads; head += 4) attend_heads<Element, kRows, 4>(task, row, head);
-  for (; head + 2 <= task.heads; head += 2) attend_heads<Element, kRows, 2>(task, row, head);
-  for (; head < task.heads; ++head) attend_heads<Element, kRows, 1>(task, row, head);
-}
-
-template <class Element>
-void attention_block(const AttentionTask& task) noexcept {
-  std::int64_t row = 0;
-  for (; row + kRegisterRows <= task.rows; row += kRegisterRows) attend_rows<Element, kRegisterRows>(task, row);
-  for (; row < task.rows; ++row) attend_rows<Element, 1>(task, row);
-}
-
-void attention_merge(float* out, float* max_so_far, float* sum, const float* block_out, float block_max,
-                     float block_sum, std::int64_t value_stride) noexcept {
-  const float peak = *max_so_far > block_max ? *max_so_far : block_max;
-  alignas(64) float factors[16] = {*max_so_far - peak, block_max - peak};
-  exp_array(factors, 16, factors);
-  const float old_factor = factors[0], new_factor = factors[1];
-  *max_so_far = peak;
-  *sum = __builtin_fmaf(*sum, old_factor, block_sum * new_factor);
-  for (std::int64_t d = 0; d < value_stride; d += 16) {
-    store(out + d, fma(load(out + d), set1(old_factor), mul(load(block_out + d), set1(new_factor))));
-  }
-}
+namespace bh::engine {
+namespace {
 
 // --- float matrices
 
@@ -470,54 +348,13 @@ void dense_f16_sixteen_lanes(const DenseTask& task) noexcept {
   }
 }
 
-// --- the int8 copy of a large head
+}  // namespace
+}  // namespace bh::engine
 
-template <class Element>
-void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept {
-  using Format = NativeFormat<Element>;
-  const auto load_block = [&](std::int64_t col) {
-    return col + 64 <= cols ? Format::load_from(reinterpret_cast<const typename Format::Value*>(row) + col)
-                            : Format::load_tail(row, col, cols - col);
-  };
-  Vec largest = set1(0.0f);
-  Lanes64 squares = zero_lanes();
-  for (std::int64_t col = 0; col < cols; col += 64) {
-    const Lanes64 w = load_block(col);
-    for (int j = 0; j < 4; ++j) {
-      largest = max(abs(w.v[j]), largest);
-      squares.v[j] = fma(w.v[j], w.v[j], squares.v[j]);
-    }
-  }
-  packed->squares = reduce_add(squares);
-  const float amax = reduce_max(largest);
-  const float inverse = 127.0f / amax;
-  // Rows of zeros, of values too small to divide by, or not finite: all codes 0, the residue is the row.
-  const bool plain = packed->squares - packed->squares == 0.0f && amax > 0.0f && inverse - inverse == 0.0f;
-  packed->scale = plain ? amax / 127.0f : 0.0f;
-  const Vec factor = set1(plain ? inverse : 0.0f), scale = set1(packed->scale);
-  const Vec magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  Lanes64 residue_squares = zero_lanes(), code_squares = zero_lanes();
-  for (std::int64_t col = 0; col < cols; col += 64) {
-    const Lanes64 w = load_block(col);
-    alignas(64) std::int8_t codes[64] = {};
-    for (int j = 0; plain && j < 4; ++j) {
-      const Vec code = sub(add(mul(w.v[j], factor), magic), magic), held = mul(scale, code);
-      const Vec residue = fma(sub(set1(0.0f), scale), code, w.v[j]);
-      store_i8(codes + 16 * j, round_to_ints(code));
-      code_squares.v[j] = fma(held, held, code_squares.v[j]);
-      residue_squares.v[j] = fma(residue, residue, residue_squares.v[j]);
-    }
-    std::uint8_t* step = dst + col / kScreenCols * kStepBytes;
-    for (std::int64_t i = 0; i < 64; i += kScreenCols, step += kStepBytes) {
-      std::uint32_t four;
-      __builtin_memcpy(&four, codes + i, 4);
-      four ^= 0x80808080u;  // code + 128, byte by byte
-      __builtin_memcpy(step, &four, 4);
-    }
-  }
-  packed->code_squares = reduce_add(code_squares);
-  packed->residue_squares = plain ? reduce_add(residue_squares) : packed->squares;
-}
+#include "engine/cpu/float_screen.inl"
+
+namespace bh::engine {
+namespace {
 
 constexpr FloatKernels kFloatKernels = {rms_norm,
                                         quantize,
