@@ -33,7 +33,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   const Config& config = model_->config;
   std::int64_t bytes = 0;
   for (const Matrix* matrix : model_->matrices()) {
-    if (matrix->format->ternary) bytes += packed_bytes(matrix->rows, matrix->cols);
+    if (matrix->format->ternary) bytes += packed_bytes(matrix->rows, matrix->cols, kernels_.layout);
   }
   packed_ = AlignedBuffer<std::uint8_t>(static_cast<std::size_t>(bytes));
   std::span<std::uint8_t> unused = packed_.span();
@@ -43,8 +43,9 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
       weight_bytes_ += matrix.bytes.size();
       return matrix;
     }
-    const auto size = static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols));
-    const PackedTernary packed = pack_ternary(matrix, model_->source.path.string(), unused.first(size), pool_);
+    const auto size = static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols, kernels_.layout));
+    const PackedTernary packed =
+        pack_ternary(matrix, kernels_.layout, model_->source.path.string(), unused.first(size), pool_);
     model_->release(matrix.bytes);
     unused = unused.subspan(size);
     weight_bytes_ += size;
@@ -79,7 +80,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   up_ = RowBuffer(rows, config.n_ff);
   z_ = RowBuffer(rows, config.n_ff);
   code_stride_ = round_up(widest, kPad);
-  codes_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(rows * code_stride_));
+  codes_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(rows * code_stride_ + kPad));
   activation_scale_.resize(static_cast<std::size_t>(rows));
   code_sum_.resize(static_cast<std::size_t>(rows));
   sums_ = AlignedBuffer<std::int32_t>(

@@ -178,7 +178,7 @@ class CpuBackend final : public Backend {
   std::int64_t n_rows_ = 0;  ///< rows still carried: all, or those that want logits
   Numerics numerics_ = Numerics::one_answer;
   RowBuffer x_, h_, q_, k_, v_, attention_, gate_, up_, z_;
-  AlignedBuffer<std::int8_t> codes_;  ///< [max_rows, code_stride_]
+  AlignedBuffer<std::int8_t> codes_;  ///< [max_rows, code_stride_], and kPad bytes behind
   std::int64_t code_stride_ = 0;
   std::vector<float> activation_scale_;
   std::vector<std::int32_t> code_sum_;

@@ -22,7 +22,7 @@ std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
 std::int64_t block_rows(const CpuMatrix& matrix) {
   const auto* ternary = std::get_if<PackedTernary>(&matrix);
   if (!ternary) return std::int64_t{1} << 30;
-  return std::max(kTokenTile, kBlockBytes / (ternary->steps * kStepCols) / kTokenTile * kTokenTile);
+  return std::max(kTokenTile, kBlockBytes / round_up(ternary->cols, kPad) / kTokenTile * kTokenTile);
 }
 
 std::int64_t row_bytes(const Matrix& matrix) { return static_cast<std::int64_t>(matrix.bytes.size()) / matrix.rows; }

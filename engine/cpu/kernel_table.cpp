@@ -18,7 +18,9 @@ struct Row {
   std::string_view isa;
   const char* (*why_unusable)(const HostFacts&);  ///< nullptr if usable
   Functions functions;
-  std::int64_t least_tokens = 1;  ///< ternary products with fewer tokens take the next row
+  TernaryLayout layout = TernaryLayout::two_bits;
+  std::int64_t least_tokens = 1;  ///< ternary products with fewer tokens take the next row of the layout
+  bool unasked = true;            ///< may be taken without being asked for
 };
 
 const char* always_usable(const HostFacts&) { return nullptr; }
@@ -32,8 +34,12 @@ const char* needs_avx_vnni(const HostFacts& host) {
 const char* needs_avx512_vnni(const HostFacts& host) {
   return host.features.avx512_vnni ? nullptr : "the CPU or the OS lacks AVX-512 F, BW, DQ, VL and VNNI";
 }
+const char* needs_avx512_vbmi(const HostFacts& host) {
+  return host.features.avx512_vbmi ? nullptr : "the CPU or the OS lacks AVX-512 VBMI beside VNNI";
+}
 const char* needs_amx_int8(const HostFacts& host) {
   if (!host.features.amx_int8) return "the CPU or the OS lacks AMX-INT8";
+  if (const char* reason = needs_avx512_vbmi(host)) return reason;
   return may_use_amx() ? nullptr : "the kernel does not let this process use AMX tiles";
 }
 #elif defined(__aarch64__)
@@ -43,11 +49,15 @@ const char* needs_dotprod(const HostFacts& host) {
 #endif
 
 constexpr std::int64_t kAmxTokens = 3;  // fewer wait for memory, which serves one stream best
+constexpr auto kTrits = TernaryLayout::trits;
 
-// Best first within an op, scalar last. The first usable row is taken. Every instruction set has a ternary row.
+// Best first within an op, scalar last. The first usable row is taken, but for those that have to be asked for. Every
+// instruction set has a ternary row.
 constexpr Row kRows[] = {
 #if defined(__x86_64__)
-    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kAmxTokens},
+    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kTrits, kAmxTokens},
+    // For few tokens beside AMX; on CPUs without AMX nobody has timed it beside the next row.
+    {Op::ternary_matmul, "i2_s.avx512_vbmi", "avx512_vbmi", needs_avx512_vbmi, ternary_avx512_vbmi, kTrits, 1, false},
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
     {Op::ternary_matmul, "i2_s.avx_vnni", "avx_vnni", needs_avx_vnni, ternary_avx_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
@@ -110,7 +120,8 @@ const Row& choose(Op op, std::string_view forced, const HostFacts& host) {
   // An instruction set without a row of its own takes that of the next lesser one.
   const bool is_isa = rank(forced) != std::end(kRows);
   return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) {
-    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) && row.why_unusable(host) == nullptr;
+    return row.op == op && row.unasked && (!is_isa || rank(row.isa) >= rank(forced)) &&
+           row.why_unusable(host) == nullptr;
   });
 }
 
@@ -150,11 +161,12 @@ BoundKernels bind_kernels(std::string_view forced, const HostFacts& host) {
   const Row& floats = choose(Op::float_ops, forced, host);
   // The rows of the op stand best first, so the lesser ones are behind it.
   const Row& few = *std::find_if(&ternary, std::end(kRows), [&](const Row& row) {
-    return row.least_tokens == 1 && row.why_unusable(host) == nullptr;
+    return row.least_tokens == 1 && row.layout == ternary.layout && row.why_unusable(host) == nullptr;
   });
   return {std::get<TernaryKernel>(ternary.functions),
           std::get<TernaryKernel>(few.functions),
           ternary.least_tokens,
+          ternary.layout,
           &std::get<const DenseKernels& (*)() noexcept>(dense.functions)(),
           &std::get<const ScreenKernels& (*)() noexcept>(screen.functions)(),
           &std::get<const FloatKernels& (*)() noexcept>(floats.functions)(),

@@ -29,6 +29,7 @@ struct BoundKernels {
   TernaryKernel ternary;
   TernaryKernel ternary_few;  ///< for fewer tokens than least_tokens
   std::int64_t least_tokens;
+  TernaryLayout layout;  ///< of the weights that both take
   const DenseKernels* dense;
   const ScreenKernels* screen;
   const FloatKernels* floats;

@@ -19,18 +19,26 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) noexcept 
 
 // --- ternary matrices
 
-// Packed layout, one for all instruction sets: 16 rows form a group, 16 columns a step of 64 bytes. In a step, byte 4 *
-// r + j holds row r, column 4 * f + j in bits 2f and 2f + 1; code = weight + 1. Missing rows and columns hold code 1.
+// Packed layouts: 16 rows form a group, some columns a step of 64 bytes; code = weight + 1. Four columns are a field:
+// byte 4 * r + j of a step holds row r, column j of each of its fields. Missing rows and columns hold code 1.
+enum class TernaryLayout {
+  two_bits,  ///< for every instruction set: four fields a step, field f in bits 2f and 2f + 1
+  trits      ///< 1.6 bits a weight: five fields, sum of 3^f times field f; fields beyond the columns hold code 0
+};
 
 inline constexpr std::int64_t kGroupRows = 16;
-inline constexpr std::int64_t kStepCols = 16;
+inline constexpr std::int64_t kStepCols = 16;  ///< of two_bits
 inline constexpr std::int64_t kStepBytes = 64;
+inline constexpr std::int64_t kFieldCols = 4;
+inline constexpr std::int64_t kTritFields = 5;  ///< of a step
 
 struct TernaryTask {
-  const std::uint8_t* weights;  ///< first group; groups are steps * kStepBytes apart
+  const std::uint8_t* weights;  ///< first group, in the kernel's layout; groups are steps * kStepBytes apart
   std::int64_t groups;
-  std::int64_t steps;        ///< padded columns / kStepCols
-  const std::int8_t* codes;  ///< activations [tokens, code_stride], zeros up to a multiple of kPad; never -128
+  std::int64_t steps;
+  /// Activations [tokens, code_stride], zeros up to a multiple of kPad; never -128. Behind the last one lie kPad bytes
+  /// of any value, which are read and meet code 0.
+  const std::int8_t* codes;
   std::int64_t code_stride;
   std::int64_t tokens;
   std::int32_t* sums;  ///< [groups, tokens, kGroupRows]: sum of code * activation, exact
@@ -191,6 +199,7 @@ void screen_rows_avx512(const ScreenTask&) noexcept;
 const DenseKernels& dense_avx512() noexcept;
 const FloatKernels& float_avx512() noexcept;
 const ScreenKernels& screen_avx512() noexcept;
+void ternary_avx512_vbmi(const TernaryTask&) noexcept;
 /// Only where may_use_amx() (host.h).
 void ternary_amx_int8(const TernaryTask&) noexcept;
 void screen_rows_amx(const ScreenTask&) noexcept;

@@ -14,6 +14,7 @@
 #include "engine/base/float_types.h"
 #include "engine/base/host.h"
 #include "engine/cpu/kernel_table.h"
+#include "engine/cpu/packed_ternary.h"
 #include "tests/support/catch.h"
 #include "tests/support/kernels.h"
 
@@ -28,7 +29,9 @@ TEST_CASE("ternary products equal the definition on every instruction set") {
         const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
         const std::int64_t stride = round_up(cols, kPad);
         std::vector<std::uint8_t> weights(static_cast<std::size_t>(groups * steps * kStepBytes + 1));
-        std::vector<std::int8_t> codes(static_cast<std::size_t>(tokens * stride + 1), 0);
+        // What lies behind the last activation is read and must not count.
+        std::vector<std::int8_t> codes(static_cast<std::size_t>(tokens * stride + kPad + 1), 0);
+        std::fill(codes.end() - kPad, codes.end(), std::int8_t{99});
         for (auto& byte : weights) {
           byte = 0;
           for (int f = 0; f < 4; ++f) byte |= static_cast<std::uint8_t>((extreme ? 2 : random() % 3) << (2 * f));
@@ -40,16 +43,25 @@ TEST_CASE("ternary products equal the definition on every instruction set") {
           }
         }
         const std::size_t count = static_cast<std::size_t>(groups * tokens * kGroupRows);
-        const auto run = [&](TernaryKernel kernel) {
+        const std::int64_t trit_steps = packed_steps(steps * kStepCols, TernaryLayout::trits);
+        std::vector<std::uint8_t> trits(static_cast<std::size_t>(groups * trit_steps * kStepBytes + 1));
+        for (std::int64_t group = 0; group < groups; ++group) {
+          pack_trits(weights.data() + 1 + group * steps * kStepBytes, steps,
+                     trits.data() + 1 + group * trit_steps * kStepBytes);
+        }
+        const auto run = [&](TernaryKernel kernel, TernaryLayout layout) {
           std::vector<std::int32_t> sums(count + 16, 77);
-          kernel({weights.data() + 1, groups, steps, codes.data() + 1, stride, tokens, sums.data()});
+          const bool two_bits = layout == TernaryLayout::two_bits;
+          kernel({(two_bits ? weights : trits).data() + 1, groups, two_bits ? steps : trit_steps, codes.data() + 1,
+                  stride, tokens, sums.data()});
           return sums;
         };
-        const auto expected = run(scalar().ternary);
+        const auto expected = run(scalar().ternary, TernaryLayout::two_bits);
         for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
         for (const BoundKernels& kernels : usable_kernels()) {
           INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens, extreme " << extreme);
-          REQUIRE(run(kernels.ternary) == expected);
+          REQUIRE(run(kernels.ternary, kernels.layout) == expected);
+          REQUIRE(run(kernels.ternary_few, kernels.layout) == expected);
         }
       }
     }
@@ -311,7 +323,7 @@ TEST_CASE("an unusable or unknown kernel is never replaced in silence") {
 
 TEST_CASE("an instruction set without a row of its own takes the next lesser one's, not a better one's") {
   const std::map<std::string, std::string> lesser = {
-      {"amx_int8", "avx512_vnni"}, {"avx_vnni", "avx2"}, {"neon_dotprod", "neon"}};
+      {"amx_int8", "avx512_vnni"}, {"avx512_vbmi", "avx512_vnni"}, {"avx_vnni", "avx2"}, {"neon_dotprod", "neon"}};
   for (const KernelInfo& info : cpu_kernels()) {
     if (info.op != to_string(Op::ternary_matmul) || !info.why_unusable.empty()) continue;
     CAPTURE(info.isa);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <vector>
 
 #include "engine/base/error.h"
 
@@ -82,38 +83,64 @@ bool has_illegal_code(const std::uint8_t* bytes, std::int64_t count) noexcept {
 
 }  // namespace
 
-std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols) noexcept {
-  return round_up(rows, kGroupRows) / kGroupRows * (round_up(cols, kStepCols) / kStepCols) * kStepBytes;
+std::int64_t packed_steps(std::int64_t cols, TernaryLayout layout) noexcept {
+  const std::int64_t steps = round_up(cols, kStepCols) / kStepCols;
+  if (layout == TernaryLayout::two_bits) return steps;
+  return round_up(steps * kStepCols, kTritFields * kFieldCols) / (kTritFields * kFieldCols);
 }
 
-PackedTernary pack_ternary(const Matrix& matrix, std::string_view where, std::span<std::uint8_t> dst,
-                           ThreadPool& pool) {
+std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, TernaryLayout layout) noexcept {
+  return round_up(rows, kGroupRows) / kGroupRows * packed_steps(cols, layout) * kStepBytes;
+}
+
+void pack_trits(const std::uint8_t* two_bits, std::int64_t steps, std::uint8_t* dst) noexcept {
+  constexpr std::int64_t kFields = kStepCols / kFieldCols;
+  const std::int64_t fields = steps * kFields;
+  for (std::int64_t first = 0; first < fields; first += kTritFields, dst += kStepBytes) {
+    std::uint8_t sum[kStepBytes] = {};
+    for (std::int64_t field = std::min(first + kTritFields, fields); field-- > first;) {
+      std::uint8_t step[kStepBytes];
+      std::memcpy(step, two_bits + field / kFields * kStepBytes, kStepBytes);
+      const int shift = static_cast<int>(2 * (field % kFields));
+      for (std::int64_t i = 0; i < kStepBytes; ++i) {
+        sum[i] = static_cast<std::uint8_t>(3 * sum[i] + ((step[i] >> shift) & 3));
+      }
+    }
+    std::memcpy(dst, sum, kStepBytes);
+  }
+}
+
+PackedTernary pack_ternary(const Matrix& matrix, TernaryLayout layout, std::string_view where,
+                           std::span<std::uint8_t> dst, ThreadPool& pool) {
   BH_ASSERT(matrix.format != nullptr && matrix.format->ternary);
   PackedTernary packed;
   packed.rows = matrix.rows;
   packed.cols = matrix.cols;
   packed.groups = round_up(matrix.rows, kGroupRows) / kGroupRows;
-  packed.steps = round_up(matrix.cols, kStepCols) / kStepCols;
+  packed.steps = packed_steps(matrix.cols, layout);
   packed.scale = i2_s::scale(matrix.bytes, matrix.rows, matrix.cols);
   packed.post_scale = matrix.post_scale;
-  BH_ASSERT(dst.size() == static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols)));
+  BH_ASSERT(dst.size() == static_cast<std::size_t>(packed_bytes(matrix.rows, matrix.cols, layout)));
   packed.weights = dst;
 
-  const bool whole_blocks = matrix.cols % i2_s::kBlock == 0;
+  const bool whole_blocks = matrix.cols % i2_s::kBlock == 0, trits = layout == TernaryLayout::trits;
+  const std::int64_t steps = packed_steps(matrix.cols, TernaryLayout::two_bits), group_bytes = steps * kStepBytes;
+  std::vector<std::uint8_t> scratch(static_cast<std::size_t>(trits ? pool.threads() * group_bytes : 0));
   std::atomic<bool> illegal{false};
-  pool.run(packed.groups, [&](std::int64_t group, int) {
-    std::uint8_t* group_weights = dst.data() + group * packed.group_bytes();
+  pool.run(packed.groups, [&](std::int64_t group, int thread) {
+    std::uint8_t* const packed_group = dst.data() + group * packed.group_bytes();
+    std::uint8_t* const two_bits = trits ? scratch.data() + thread * group_bytes : packed_group;
     const std::int64_t first = group * kGroupRows, end = std::min(first + kGroupRows, matrix.rows);
     if (whole_blocks && end - first == kGroupRows) {
-      const std::byte* src = matrix.bytes.data() + first * matrix.cols / 4;
-      if (pack_aligned_group(src, matrix.cols, group_weights)) illegal = true;
-      return;
+      if (pack_aligned_group(matrix.bytes.data() + first * matrix.cols / 4, matrix.cols, two_bits)) illegal = true;
+    } else {
+      std::memset(two_bits, 0x55, static_cast<std::size_t>(group_bytes));  // code 1: weight 0
+      for (std::int64_t row = first; row < end; ++row) {
+        pack_any_row(matrix, row, steps, two_bits + 4 * (row - first));
+      }
+      if (has_illegal_code(two_bits, group_bytes)) illegal = true;
     }
-    std::memset(group_weights, 0x55, static_cast<std::size_t>(packed.group_bytes()));  // code 1: weight 0
-    for (std::int64_t row = first; row < end; ++row) {
-      pack_any_row(matrix, row, packed.steps, group_weights + 4 * (row - first));
-    }
-    if (has_illegal_code(group_weights, packed.group_bytes())) illegal = true;
+    if (trits) pack_trits(two_bits, steps, packed_group);
   });
   if (illegal) refuse_values(where, matrix, matrix.format->check(matrix.bytes, matrix.rows, matrix.cols));
   return packed;

@@ -11,6 +11,8 @@ using namespace bh::engine;
 
 namespace {
 
+constexpr auto kTwoBits = TernaryLayout::two_bits, kTrits = TernaryLayout::trits;
+
 /// An I2_S matrix with code (row * 7 + col * 3) % 3 everywhere.
 struct MadeMatrix {
   std::vector<std::byte> bytes;
@@ -38,7 +40,34 @@ int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col)
   return packed.weights[static_cast<std::size_t>(at)] >> (2 * f) & 3;
 }
 
+int packed_trit(const PackedTernary& packed, std::int64_t row, std::int64_t col) {
+  const std::int64_t group = row / kGroupRows, step = col / 20, j = col % 4, f = col % 20 / 4;
+  const std::int64_t at = group * packed.group_bytes() + step * kStepBytes + 4 * (row % kGroupRows) + j;
+  int value = packed.weights[static_cast<std::size_t>(at)];
+  for (std::int64_t i = 0; i < f; ++i) value /= 3;
+  return value % 3;
+}
+
 }  // namespace
+
+TEST_CASE("packing to trits keeps every code, fills rows and steps with weight 0 and what lies beyond with code 0") {
+  bh::ThreadPool pool(2);
+  const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {48, 384}, {32, 72}, {128, 9}, {64, 1096}, {16, 640}};
+  for (const auto& [rows, cols] : shapes) {
+    const MadeMatrix made(rows, cols);
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols, kTrits)));
+    const PackedTernary packed = pack_ternary(made.matrix, kTrits, "model.gguf", bytes, pool);
+    REQUIRE(packed.steps == (round_up(cols, kStepCols) + 19) / 20);
+    for (std::int64_t r = 0; r < packed.groups * kGroupRows; ++r) {
+      for (std::int64_t c = 0; c < packed.steps * 20; ++c) {
+        INFO(rows << " x " << cols << ", row " << r << ", column " << c);
+        const int filled = c < round_up(cols, kStepCols) ? 1 : 0;
+        REQUIRE(packed_trit(packed, r, c) == (r < rows && c < cols ? MadeMatrix::code(r, c) : filled));
+      }
+    }
+    for (const std::uint8_t byte : bytes) REQUIRE(byte < 243);
+  }
+}
 
 TEST_CASE("packing keeps every code and fills the rest with weight 0") {
   bh::ThreadPool pool(2);
@@ -46,8 +75,8 @@ TEST_CASE("packing keeps every code and fills the rest with weight 0") {
   const std::int64_t shapes[][2] = {{16, 128}, {19, 256}, {48, 384}, {32, 72}, {128, 9}, {64, 1096}};
   for (const auto& [rows, cols] : shapes) {
     const MadeMatrix made(rows, cols);
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols)));
-    const PackedTernary packed = pack_ternary(made.matrix, "model.gguf", bytes, pool);
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols, kTwoBits)));
+    const PackedTernary packed = pack_ternary(made.matrix, kTwoBits, "model.gguf", bytes, pool);
     REQUIRE(packed.scale == 0.25f);
     for (std::int64_t r = 0; r < packed.groups * kGroupRows; ++r) {
       for (std::int64_t c = 0; c < packed.steps * kStepCols; ++c) {
@@ -62,22 +91,22 @@ TEST_CASE("an illegal code is named with its tensor, row and column") {
   bh::ThreadPool pool(1);
   MadeMatrix made(16, 128);
   made.bytes[32 * 5 + 3] |= std::byte{0x30};  // row 5, column 32 + 3
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(16, 128)));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(16, 128, kTwoBits)));
   REQUIRE_THROWS_WITH(
-      pack_ternary(made.matrix, "model.gguf", bytes, pool),
+      pack_ternary(made.matrix, kTwoBits, "model.gguf", bytes, pool),
       Catch::Contains("model.gguf: tensor \"blk.0.attn_q.weight\"") && Catch::Contains("row 5, column 35"));
 }
 
 TEST_CASE("an illegal code is found wherever it stands") {
   bh::ThreadPool pool(1);
   for (const auto& [rows, cols] : {std::pair{16, 256}, std::pair{20, 128}, std::pair{32, 72}}) {
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols)));
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols, kTwoBits)));
     for (std::int64_t element = 0; element < rows * cols; element += 37) {
       MadeMatrix made(rows, cols);
       made.bytes[static_cast<std::size_t>(32 * (element / 128) + element % 32)] |= std::byte{3}
                                                                                    << (6 - 2 * (element % 128 / 32));
       INFO(rows << " x " << cols << ", element " << element);
-      REQUIRE_THROWS_WITH(pack_ternary(made.matrix, "m", bytes, pool),
+      REQUIRE_THROWS_WITH(pack_ternary(made.matrix, kTwoBits, "m", bytes, pool),
                           Catch::Contains(fmt::format("row {}, column {};", element / cols, element % cols)));
     }
   }

@@ -147,14 +147,15 @@ Result KernelSuite::measure(const Row& row) {
   harness::add(result, "equals_scalar", workload->output() == expected ? 1 : 0);
 
   const std::vector<double> seconds = seconds_of(row.kernel.name + "/" + row.workload, [&] { workload->run(bound); });
+  const double bytes_read = workload->bytes_read_by(bound);
   std::vector<double> call_ns, work, bytes;
   for (const double each : seconds) {
     call_ns.push_back(each * 1e9);
     work.push_back(workload->work / each);
-    bytes.push_back(workload->bytes_read / each);
+    bytes.push_back(bytes_read / each);
   }
   const double cycles = harness::core_clock_hz(kClockNs, context_.clock);
-  harness::BandwidthProbe probe(static_cast<std::uint64_t>(workload->bytes_read), 1);
+  harness::BandwidthProbe probe(static_cast<std::uint64_t>(bytes_read), 1);
   const double roof = probe.sample(std::llround(number("seconds") * 1e9), context_.clock);
   add_median(result, "call_ns", "ns", call_ns);
   add_median(result, "work_per_second", workload->unit + "/s", work);
@@ -166,7 +167,7 @@ Result KernelSuite::measure(const Row& row) {
   }
   harness::add(result, "probe_bytes_per_second", roof, "bytes/s");
   // The probe holds at least 1 MiB; a kernel that reads less than that works in the first caches.
-  if (workload->bytes_read >= static_cast<double>(probe.working_set_bytes()) * 0.9) {
+  if (bytes_read >= static_cast<double>(probe.working_set_bytes()) * 0.9) {
     harness::add(result, "bandwidth_fraction", harness::median(bytes) / roof);
   } else {
     harness::add_missing(result, "bandwidth_fraction", "", "it reads less than the smallest probe");

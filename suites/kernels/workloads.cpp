@@ -8,6 +8,7 @@
 
 #include "engine/base/aligned_buffer.h"
 #include "engine/base/float_types.h"
+#include "engine/cpu/packed_ternary.h"
 
 namespace bh::suites::kernels {
 
@@ -55,12 +56,17 @@ Workload ternary(const std::string& name, std::int64_t rows, std::int64_t cols, 
   const std::int64_t groups = rows / kGroupRows, steps = round_up(cols, kStepCols) / kStepCols;
   const std::int64_t stride = round_up(cols, kPad);
   auto weights = buffer<std::uint8_t>(groups * steps * kStepBytes);
-  auto codes = buffer<std::int8_t>(tokens * stride);
+  const std::int64_t trit_steps = packed_steps(cols, TernaryLayout::trits);
+  auto trits = buffer<std::uint8_t>(groups * trit_steps * kStepBytes);
+  auto codes = buffer<std::int8_t>(tokens * stride + kPad);
   auto sums = buffer<std::int32_t>(groups * tokens * kGroupRows);
   Draw draw(1);
   for (std::uint8_t& byte : weights->span()) {
     const std::uint32_t bits = draw.next();
     for (int f = 0; f < 4; ++f) byte |= static_cast<std::uint8_t>((bits >> (8 * f)) % 3 << (2 * f));
+  }
+  for (std::int64_t group = 0; group < groups; ++group) {
+    pack_trits(weights->data() + group * steps * kStepBytes, steps, trits->data() + group * trit_steps * kStepBytes);
   }
   for (std::int8_t& code : codes->span()) code = static_cast<std::int8_t>(static_cast<int>(draw.next() % 255) - 127);
   const auto work = static_cast<double>(rows) * static_cast<double>(cols) * static_cast<double>(tokens);
@@ -69,10 +75,13 @@ Workload ternary(const std::string& name, std::int64_t rows, std::int64_t cols, 
           work,
           static_cast<double>(weights->size()),
           [=](const BoundKernels& kernels) {
-            kernels.ternary({weights->data(), groups, steps, codes->data(), stride, tokens, sums->data()});
+            const bool two_bits = kernels.layout == TernaryLayout::two_bits;
+            kernels.ternary({(two_bits ? weights : trits)->data(), groups, two_bits ? steps : trit_steps, codes->data(), stride,
+                    tokens, sums->data()});
           },
           [=] { return bytes_of(*sums); },
-          [=] { forget(*sums); }};
+          [=] { forget(*sums); },
+          static_cast<double>(trits->size())};
 }
 
 Workload dense(TensorType type, std::int64_t rows, std::int64_t cols, std::int64_t tokens) {

@@ -20,6 +20,11 @@ struct Workload {
   std::function<void(const engine::BoundKernels&)> run;
   std::function<std::string()> output;  ///< bytes of the result of the last run
   std::function<void()> forget;         ///< overwrites the result, so that a kernel that writes nothing is found out
+  double trit_bytes_read = 0;           ///< instead of bytes_read by a kernel whose weights are trits
+
+  double bytes_read_by(const engine::BoundKernels& kernels) const {
+    return trit_bytes_read > 0 && kernels.layout == engine::TernaryLayout::trits ? trit_bytes_read : bytes_read;
+  }
 };
 
 /// For a row of the table; empty for an op that has none yet. Names are unique within an op.
