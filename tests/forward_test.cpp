@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -191,13 +192,20 @@ TEST_CASE("whoever watches sees the values that nobody's watching fuses away, an
       return counts;
     };
     const auto counts = count();
-    std::size_t seen = 0;
-    backend->set_tap(
-        [&](std::string_view, int, std::span<const float> values, std::int64_t) { seen += values.size(); });
+    const std::vector<float> alone = Session(*backend, 32).eval_all(std::vector<TokenId>{7});
+    std::set<std::string> seen;
+    backend->set_tap([&](std::string_view name, int, std::span<const float> values, std::int64_t) {
+      for (const float value : values) {
+        if (value != 0.0f) seen.emplace(name);
+      }
+    });
     INFO(architecture);
     CHECK(logits() == expected);
     CHECK(count() == counts);
-    CHECK(seen > 0);
+    CHECK(Session(*backend, 32).eval_all(std::vector<TokenId>{7}) == alone);
+    for (const char* const name : {"attn_norm", "ffn_norm", "ffn_gate", "ffn_up", "ffn_glu", "ffn_residual"}) {
+      CHECK(seen.count(name) == 1);
+    }
   }
 }
 

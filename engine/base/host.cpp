@@ -62,7 +62,7 @@ CpuFeatures detect_features() {
   features.avx512_vnni =
       features.avx2 && zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31) && bit(c, 11);  // F DQ BW VL VNNI
   features.avx512_vbmi = features.avx512_vnni && bit(c, 1);
-  features.amx_int8 = features.avx512_vnni && tiles && bit(d, 24) && bit(d, 25);                   // TILE INT8
+  features.amx_int8 = features.avx512_vbmi && tiles && bit(d, 24) && bit(d, 25);  // TILE INT8
   features.avx_vnni = features.avx2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && bit(a, 4);
   return features;
 }

@@ -11,7 +11,7 @@ struct CpuFeatures {
   bool avx_vnni = false;     ///< AVX2 with VNNI in its own encoding
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
   bool avx512_vbmi = false;  ///< with AVX-512 VNNI
-  bool amx_int8 = false;     ///< with AVX-512 VNNI; whether this process may use it, may_use_amx() tells
+  bool amx_int8 = false;     ///< with AVX-512 VBMI; whether this process may use it, may_use_amx() tells
   bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };

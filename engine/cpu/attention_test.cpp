@@ -84,48 +84,59 @@ TEST_CASE("attention equals the scalar one to the bit, and the exact one closely
 }
 
 TEST_CASE("rows that attend together get the bits of each alone") {
+  struct Shape {
+    std::int64_t count, more;
+  };
   for (const std::int64_t head_dim : {16, 100}) {
     for (const std::int64_t heads : {1, 3, 4}) {
       for (const std::int64_t rows : {2, 3, 4}) {
-        for (const std::int64_t more : {0, 1}) {
-          for (const std::int64_t count : {1, 13, 16, 30, 252}) {
-            const std::int64_t stride = round_up(head_dim, 16), q_stride = heads * head_dim + 5;
-            const std::int64_t out_stride = heads * (stride + 2) + 3;
-            const auto q = awkward_floats(rows * q_stride, rows * q_stride, 5);
-            std::vector<std::uint16_t> keys(static_cast<std::size_t>(kAttentionBlock * head_dim), 0x7e00);
-            std::vector<std::uint16_t> values(static_cast<std::size_t>(kAttentionBlock * stride), 0x7e00);
-            std::mt19937 random(9);
-            const auto half = [&] { return bh::float_to_half(static_cast<float>(random()) * 0x1p-31f - 1.0f); };
-            for (std::int64_t p = 0; p < count + (rows - 1) * more; ++p) {
-              for (std::int64_t d = 0; d < head_dim; ++d) {
-                keys[static_cast<std::size_t>((p / 16 * head_dim + d) * 16 + p % 16)] = half();
-              }
-              for (std::int64_t d = 0; d < stride; ++d) values[static_cast<std::size_t>(p * stride + d)] = half();
+        for (const auto& [count, more] : {Shape{1, 1}, {13, 1}, {16, 1}, {30, 0}, {253, 1}, {256, 0}}) {
+          if (count + (rows - 1) * more > kAttentionBlock) continue;
+          const std::int64_t stride = round_up(head_dim, 16), q_stride = heads * head_dim + 5;
+          const std::int64_t out_stride = heads * (stride + 2) + 3;
+          const auto q = awkward_floats(rows * q_stride, rows * q_stride, 5);
+          std::vector<std::uint16_t> keys(static_cast<std::size_t>(kAttentionBlock * head_dim), 0x7e00);
+          std::vector<std::uint16_t> values(static_cast<std::size_t>(kAttentionBlock * stride), 0x7e00);
+          std::mt19937 random(9);
+          const auto half = [&] { return bh::float_to_half(static_cast<float>(random()) * 0x1p-31f - 1.0f); };
+          for (std::int64_t p = 0; p < count + (rows - 1) * more; ++p) {
+            for (std::int64_t d = 0; d < head_dim; ++d) {
+              keys[static_cast<std::size_t>((p / 16 * head_dim + d) * 16 + p % 16)] = half();
             }
-            for (const BoundKernels& kernels : usable_kernels()) {
+            for (std::int64_t d = 0; d < stride; ++d) values[static_cast<std::size_t>(p * stride + d)] = half();
+          }
+          std::vector<float> scales(kAttentionBlock);
+          for (float& scale : scales) scale = static_cast<float>(random()) * 0x1p-40f;
+          for (const BoundKernels& kernels : usable_kernels()) {
+            for (const bool int8 : {false, true}) {  // any byte is a code, too
               std::vector<float> together(static_cast<std::size_t>(rows * out_stride), kGuard), alone = together;
-              const auto run = [&](std::vector<float>& out, std::int64_t row, std::int64_t n, std::int64_t seen) {
+              const auto run = [&, seen_more = more](std::vector<float>& out, std::int64_t row, std::int64_t n,
+                                                     std::int64_t seen) {
                 float* const at = out.data() + row * out_stride;
                 float* const max = at + heads * stride;
-                kernels.floats->attention_block({.q = q.data() + row * q_stride,
-                                                 .rows = n,
-                                                 .q_stride = q_stride,
-                                                 .heads = heads,
-                                                 .head_dim = head_dim,
-                                                 .keys = keys.data(),
-                                                 .values = values.data(),
-                                                 .value_stride = stride,
-                                                 .count = seen,
-                                                 .more = more,
-                                                 .scale = 0.125f,
-                                                 .out = at,
-                                                 .max = max,
-                                                 .sum = max + heads,
-                                                 .out_stride = out_stride});
+                (int8 ? kernels.floats->attention_block_int8
+                      : kernels.floats->attention_block)({.q = q.data() + row * q_stride,
+                                                          .rows = n,
+                                                          .q_stride = q_stride,
+                                                          .heads = heads,
+                                                          .head_dim = head_dim,
+                                                          .keys = keys.data(),
+                                                          .values = values.data(),
+                                                          .value_stride = stride,
+                                                          .count = seen,
+                                                          .more = seen_more,
+                                                          .scale = 0.125f,
+                                                          .out = at,
+                                                          .max = max,
+                                                          .sum = max + heads,
+                                                          .out_stride = out_stride,
+                                                          .key_scales = scales.data(),
+                                                          .value_scales = scales.data()});
               };
               run(together, 0, rows, count);
               for (std::int64_t row = 0; row < rows; ++row) run(alone, row, 1, count + row * more);
-              INFO(kernels.float_isa << ", " << rows << " rows, " << count << " positions, " << heads << " heads");
+              INFO(kernels.float_isa << ", " << rows << " rows, " << count << " positions, " << heads << " heads, int8 "
+                                     << int8);
               REQUIRE(same_bits(together, alone));
               REQUIRE(std::isfinite(alone[0]));
             }

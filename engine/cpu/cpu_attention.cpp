@@ -18,11 +18,11 @@ std::int64_t CpuBackend::partial_floats() const noexcept {
   return round_up(heads * round_up(config.head_dim, 16) + 2 * heads, 16);
 }
 
-/// The run that begins at `first`: rows of one sequence at consecutive positions of one block, which see the same
-/// blocks.
-CpuBackend::RowRun CpuBackend::row_run(std::int64_t first) const noexcept {
+/// The run of up to `most` rows that begins at `first`: rows of one sequence at consecutive positions of one block,
+/// which see the same blocks.
+CpuBackend::RowRun CpuBackend::row_run(std::int64_t first, std::int64_t most) const noexcept {
   RowRun run{first, 1};
-  while (run.rows < kAttentionRows && first + run.rows < n_rows_) {
+  while (run.rows < most && first + run.rows < n_rows_) {
     const StepRow& last = rows_[static_cast<std::size_t>(first + run.rows - 1)];
     const StepRow& next = rows_[static_cast<std::size_t>(first + run.rows)];
     const bool follows = next.cache == last.cache && next.position == last.position + 1;
@@ -86,11 +86,15 @@ void CpuBackend::finish_attention(std::int64_t row, std::int64_t kv_head, const 
 
 void CpuBackend::attend_one_answer(int layer) {
   const std::int64_t kv_heads = model_->config.n_head_kv, size = partial_floats();
+  // Few rows are shared out among the threads one by one.
+  const std::int64_t together = kernels_.floats->attention_rows;
+  const std::int64_t most = n_rows_ * kv_heads >= 4 * together * pool_.threads() ? together : 1;
   runs_.clear();
-  std::int64_t most_blocks = 1;
+  std::int64_t most_blocks = 1, most_rows = 1;
   for (std::int64_t row = 0; row < n_rows_; row += runs_.back().rows) {
-    runs_.push_back(row_run(row));
+    runs_.push_back(row_run(row, most));
     most_blocks = std::max(most_blocks, blocks_seen(runs_.back()));
+    most_rows = std::max(most_rows, runs_.back().rows);
   }
   const auto runs = static_cast<std::int64_t>(runs_.size()), tasks = runs * kv_heads;
   const auto run_of = [&](std::int64_t task) { return runs_[static_cast<std::size_t>(task % runs)]; };
@@ -111,9 +115,9 @@ void CpuBackend::attend_one_answer(int layer) {
     return;
   }
   // Few rows with a long past: the blocks themselves are shared out.
-  partials_.resize(static_cast<std::size_t>(tasks * most_blocks * kAttentionRows * size));
+  partials_.resize(static_cast<std::size_t>(tasks * most_blocks * most_rows * size));
   const auto partial = [&](std::int64_t task, std::int64_t block) {
-    return partials_.data() + (task * most_blocks + block) * kAttentionRows * size;
+    return partials_.data() + (task * most_blocks + block) * most_rows * size;
   };
   pool_.run(tasks * most_blocks, [&](std::int64_t item, int) {
     const std::int64_t task = item / most_blocks, block = item % most_blocks;

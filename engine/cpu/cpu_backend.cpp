@@ -151,6 +151,8 @@ void CpuBackend::embed() {
   for_each_row([&](std::int64_t row) {
     table.format->decode_row(table.bytes, table.rows, table.cols, rows_[static_cast<std::size_t>(row)].token,
                              {x_.row(row), static_cast<std::size_t>(table.cols)});
+    // What is no number in an earlier step may have reached the padding.
+    std::fill(x_.row(row) + table.cols, x_.row(row) + round_up(table.cols, kPad), 0.0f);
   });
   tap("embd", -1, x_, table.cols);
 }

@@ -141,7 +141,7 @@ class CpuBackend final : public Backend {
   struct RowRun {
     std::int64_t first, rows;
   };
-  RowRun row_run(std::int64_t first) const noexcept;
+  RowRun row_run(std::int64_t first, std::int64_t most) const noexcept;
   std::int64_t blocks_seen(RowRun run) const noexcept;
   void attend_block(int layer, RowRun run, std::int64_t kv_head, std::int64_t block, float* partial) noexcept;
   void merge_partial(float* total, const float* partial) const noexcept;

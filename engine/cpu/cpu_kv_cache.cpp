@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "engine/base/exact_math.h"
-#include "engine/base/float_types.h"
 
 namespace bh::engine {
 

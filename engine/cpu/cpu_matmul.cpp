@@ -88,6 +88,7 @@ void CpuBackend::multiply(std::span<const Product> products) {
                        product.y->stride);
         return;
       }
+      BH_ASSERT(product.combine == Combine::add);
       // The residual is added to the finished product, as for ternary matrices.
       for (std::int64_t token = row; token < row + rows; ++token) {
         float finished[kMaxChunkRows];

@@ -356,7 +356,8 @@ void dense_f16_sixteen_lanes(const DenseTask& task) noexcept {
 namespace bh::engine {
 namespace {
 
-constexpr FloatKernels kFloatKernels = {rms_norm,
+constexpr FloatKernels kFloatKernels = {kRegisterRows,
+                                        rms_norm,
                                         quantize,
                                         norm_and_quantize,
                                         scale_sums,

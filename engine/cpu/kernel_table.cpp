@@ -38,8 +38,7 @@ const char* needs_avx512_vbmi(const HostFacts& host) {
   return host.features.avx512_vbmi ? nullptr : "the CPU or the OS lacks AVX-512 VBMI beside VNNI";
 }
 const char* needs_amx_int8(const HostFacts& host) {
-  if (!host.features.amx_int8) return "the CPU or the OS lacks AMX-INT8";
-  if (const char* reason = needs_avx512_vbmi(host)) return reason;
+  if (!host.features.amx_int8) return "the CPU or the OS lacks AMX-INT8 beside AVX-512 VBMI";
   return may_use_amx() ? nullptr : "the kernel does not let this process use AMX tiles";
 }
 #elif defined(__aarch64__)

@@ -153,6 +153,7 @@ struct AttentionTask {
 };
 
 struct FloatKernels {
+  std::int64_t attention_rows;  ///< that gain by attending together, up to kAttentionRows
   /// y = x / sqrt(mean(x^2) + eps) * weight over n values; buffers padded to kPad.
   void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, float* y) noexcept;
   /// codes = round(x * s), s = 127 / max(1e-5, max |x|); a value that is not finite makes s NaN and codes 0, so that

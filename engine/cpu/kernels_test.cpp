@@ -24,7 +24,7 @@ using namespace bh::test;
 TEST_CASE("ternary products equal the definition on every instruction set") {
   std::mt19937 random(1);
   for (const std::int64_t cols : {1, 4, 15, 16, 17, 64, 100, 127, 128, 256, 640, 1031, 6912}) {
-    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 10, 13, 16, 24, 39, 64}) {
+    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 10, 13, 16, 24, 39, 55, 64}) {
       for (const bool extreme : {false, true}) {  // all codes 2 and all activations 127: where int16 sums would wrap
         const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
         const std::int64_t stride = round_up(cols, kPad);
@@ -178,6 +178,17 @@ TEST_CASE("norms and activation codes equal the scalar ones to the bit") {
 
 TEST_CASE("activation quantization follows the reference's vectors") {
   for (const BoundKernels& kernels : usable_kernels()) {
+    for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      std::vector<float> row(64, 1.0f);
+      row[5] = bad;
+      std::vector<std::int8_t> row_codes(64, 9);
+      float row_scale = 0.0f;
+      std::int32_t row_sum = 1;
+      kernels.floats->norm_and_quantize(row.data(), row.data(), 64, 1e-5f, row_codes.data(), &row_scale, &row_sum);
+      REQUIRE(std::isnan(row_scale));
+      REQUIRE(row_sum == 0);
+      REQUIRE(row_codes == std::vector<std::int8_t>(64, 0));
+    }
     std::vector<std::int8_t> codes(128);
     float scale = 0.0f;
     std::int32_t sum = 0;
@@ -292,6 +303,54 @@ TEST_CASE("the exponential is accurate, and equal everywhere") {
   for (const BoundKernels& kernels : usable_kernels()) REQUIRE(same_bits(run(kernels), expected));
 }
 
+TEST_CASE("quotients, rotations and halves equal the scalar ones to the bit, whatever the length") {
+  for (const std::int64_t n : {1, 15, 16, 17, 50, 64, 100}) {
+    constexpr std::int64_t kHeads = 3;
+    auto x = awkward_floats(2 * n * kHeads, 2 * n * kHeads, 13);
+    const auto cos = awkward_floats(n, n, 14), sin = awkward_floats(n, n, 15);
+    const auto rotate = [&](const BoundKernels& kernels) {
+      std::vector<float> y = x;
+      y.push_back(kGuard);
+      kernels.floats->rotate_halves(y.data(), kHeads, n, cos.data(), sin.data());
+      return y;
+    };
+    const auto rotated = rotate(scalar());
+    REQUIRE(rotated.back() == kGuard);
+    REQUIRE(rotated[0] == x[0] * cos[0] - x[static_cast<std::size_t>(n)] * sin[0]);
+    // Rounding of halves: ties, what is too small or too large, and what is no number.
+    const float odd[] = {0x1.002p0f, 0x1.006p0f, -0x1.002p0f, 65519.9f, 65520.0f,
+                         0x1p-24f,   0x1.8p-25f, 0x1p-25f,    -0.0f,    std::numeric_limits<float>::infinity()};
+    for (std::size_t i = 0; i < std::min(x.size(), std::size(odd)); ++i) x[i] = odd[i];
+    const auto quotients = [&](const BoundKernels& kernels) {
+      std::vector<float> y(static_cast<std::size_t>(n + 1), kGuard);
+      kernels.floats->divide(x.data(), n, 3.7f, y.data());
+      return y;
+    };
+    const auto halves = [&](const BoundKernels& kernels) {
+      std::vector<std::uint16_t> y(static_cast<std::size_t>(n + 1), 0x1234);
+      kernels.floats->to_f16(x.data(), n, y.data());
+      return y;
+    };
+    const auto divided = quotients(scalar());
+    const auto rounded = halves(scalar());
+    REQUIRE(divided.back() == kGuard);
+    REQUIRE(rounded.back() == 0x1234);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) REQUIRE(divided[i] == x[i] / 3.7f);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) REQUIRE(rounded[i] == bh::float_to_half(x[i]));
+    for (const BoundKernels& kernels : usable_kernels()) {
+      INFO(kernels.float_isa << ", " << n << " values");
+      REQUIRE(same_bits(rotate(kernels), [&] {
+        std::vector<float> y = x;
+        y.push_back(kGuard);
+        scalar().floats->rotate_halves(y.data(), kHeads, n, cos.data(), sin.data());
+        return y;
+      }()));
+      REQUIRE(same_bits(quotients(kernels), divided));
+      REQUIRE(halves(kernels) == rounded);
+    }
+  }
+}
+
 TEST_CASE("gated activations equal the scalar ones to the bit") {
   const auto gate = awkward_floats(320, 320, 3), up = awkward_floats(320, 320, 4);
   const auto run = [&](auto function) {
@@ -336,6 +395,13 @@ TEST_CASE("an instruction set without a row of its own takes the next lesser one
   bh::HostFacts host;
   host.features.avx2 = host.features.avx_vnni = host.features.avx512_vnni = true;
   CHECK(bind_kernels({}, host).dense_isa == "avx512_vnni");
+  // Nobody has timed VBMI without AMX: it has to be asked for.
+  host.features.avx512_vbmi = true;
+  CHECK(bind_kernels({}, host).ternary_name == "i2_s.avx512_vnni");
+  CHECK(bind_kernels("avx512_vnni", host).layout == TernaryLayout::two_bits);
+  CHECK(bind_kernels("avx512_vbmi", host).ternary_name == "i2_s.avx512_vbmi");
+  CHECK(bind_kernels("avx512_vbmi", host).layout == TernaryLayout::trits);
+  CHECK(bind_kernels("avx512_vbmi", host).float_isa == "avx512_vnni");
   const BoundKernels forced = bind_kernels("avx_vnni", host);
   CHECK(forced.ternary_name == "i2_s.avx_vnni");
   CHECK(forced.screen_isa == "avx_vnni");

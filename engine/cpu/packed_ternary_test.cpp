@@ -100,14 +100,16 @@ TEST_CASE("an illegal code is named with its tensor, row and column") {
 TEST_CASE("an illegal code is found wherever it stands") {
   bh::ThreadPool pool(1);
   for (const auto& [rows, cols] : {std::pair{16, 256}, std::pair{20, 128}, std::pair{32, 72}}) {
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols, kTwoBits)));
     for (std::int64_t element = 0; element < rows * cols; element += 37) {
       MadeMatrix made(rows, cols);
       made.bytes[static_cast<std::size_t>(32 * (element / 128) + element % 32)] |= std::byte{3}
                                                                                    << (6 - 2 * (element % 128 / 32));
-      INFO(rows << " x " << cols << ", element " << element);
-      REQUIRE_THROWS_WITH(pack_ternary(made.matrix, kTwoBits, "m", bytes, pool),
-                          Catch::Contains(fmt::format("row {}, column {};", element / cols, element % cols)));
+      for (const TernaryLayout layout : {kTwoBits, kTrits}) {
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(packed_bytes(rows, cols, layout)));
+        INFO(rows << " x " << cols << ", element " << element << ", layout " << static_cast<int>(layout));
+        REQUIRE_THROWS_WITH(pack_ternary(made.matrix, layout, "m", bytes, pool),
+                            Catch::Contains(fmt::format("row {}, column {};", element / cols, element % cols)));
+      }
     }
   }
 }

@@ -70,7 +70,7 @@ void ScreenedHead::pack_group(std::int64_t group) {
     std::uint8_t* const first = codes_.data() + group * steps_ * kStepBytes + kScreenCols * r;
     if (row >= head_.rows) {
       for (std::int64_t step = 0; step < steps_; ++step) std::fill_n(first + step * kStepBytes, kScreenCols, 128);
-      continue;  // its bounds stay 0, and nobody asks for them
+      continue;  // its bounds stay 0: it is never among the best
     }
     ScreenRow packed;
     screen_packer(*kernels_.screen, head_.format->type)(head_.bytes.data() + row * row_bytes, head_.cols, first,

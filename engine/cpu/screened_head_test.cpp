@@ -183,7 +183,7 @@ TEST_CASE("inputs screened together get what each gets alone, whatever the other
     const BoundKernels kernels = bind_kernels(info.isa);
     ThreadPool pool(2);
     ScreenedHead screened(head.matrix, kernels, pool);
-    for (const std::size_t inputs : {2, 3, 4, 5, 6, 7, 8, 11}) {
+    for (const std::size_t inputs : {2, 3, 4, 5, 6, 7, 8, 11, 16, 17, 33}) {
       std::vector<float> x(inputs * kStride, 0.0f);
       std::vector<ScreenedHead::Found> expected;
       for (std::size_t i = 0; i < inputs; ++i) {

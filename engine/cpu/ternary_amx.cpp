@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream, as for the other instruction sets
 constexpr std::int64_t kTileTokens = 16;
+constexpr std::int64_t kBlockTokens = 2 * kTileTokens;
 constexpr std::int64_t kTileFields = 16;
 constexpr std::int64_t kTileCols = kTileFields * kFieldCols;
 constexpr std::int64_t kFieldBytes = 64;
@@ -90,8 +91,9 @@ void multiply_block(const TernaryTask& task, std::int64_t group, std::int64_t to
   alignas(64) std::uint8_t rings[kGroups * kRingBytes];
   Unpacker<kGroups, kPrefetch> weights(task.weights + group * task.steps * kStepBytes, task.steps);
   // A line of y that is not there yet would be waited for once for each token after the multiplication.
-  const std::int64_t rest = task.tokens - token, fetched = task.y == nullptr ? 0 : rest < 32 ? rest : 32;
-  const float* y = task.y + token * task.y_stride + group * kGroupRows;
+  const std::int64_t rest = task.tokens - token;
+  const std::int64_t fetched = task.y == nullptr ? 0 : rest < kBlockTokens ? rest : kBlockTokens;
+  const float* y = task.y == nullptr ? nullptr : task.y + token * task.y_stride + group * kGroupRows;
 
   _tile_zero(0);
   if constexpr (kGroups == 2) _tile_zero(1);
@@ -100,6 +102,7 @@ void multiply_block(const TernaryTask& task, std::int64_t group, std::int64_t to
   for (std::int64_t field = 0; field < kAhead * kTileFields; field += kTritFields) {
     weights.advance_to(kAhead * kTileFields, rings);
   }
+  settle_memory();
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     // A quarter of a tile is unpacked before each multiplication.
     const auto unpack = [&, fields = (tile + kAhead) * kTileFields](int quarter) {
@@ -149,21 +152,21 @@ void multiply_rest(const TernaryTask& task, std::int64_t group, std::int64_t tok
 /// One or two groups with all tokens. Tiles are configured for 32 tokens, or for all where there are fewer.
 template <int kGroups>
 void multiply_groups(const TernaryTask& task, std::int64_t group) {
-  constexpr std::int64_t kBlock = 2 * kTileTokens;
-  if (task.tokens <= kBlock) return multiply_rest<kGroups, true>(task, group, 0);
+  if (task.tokens <= kBlockTokens) return multiply_rest<kGroups, true>(task, group, 0);
   multiply_block<kGroups, 2, true>(task, group, 0);
-  std::int64_t token = kBlock;
-  for (; token + kBlock <= task.tokens; token += kBlock) multiply_block<kGroups, 2, false>(task, group, token);
+  std::int64_t token = kBlockTokens;
+  for (; token + kBlockTokens <= task.tokens; token += kBlockTokens)
+    multiply_block<kGroups, 2, false>(task, group, token);
   if (token == task.tokens) return;
   configure(task.tokens - token);
   multiply_rest<kGroups, false>(task, group, token);
-  configure(kBlock);
+  configure(kBlockTokens);
 }
 
 }  // namespace
 
 void ternary_amx_int8(const TernaryTask& task) noexcept {
-  configure(task.tokens < 2 * kTileTokens ? task.tokens : 2 * kTileTokens);
+  configure(task.tokens < kBlockTokens ? task.tokens : kBlockTokens);
   std::int64_t group = 0;
   for (; group + 2 <= task.groups; group += 2) multiply_groups<2>(task, group);
   if (group < task.groups) multiply_groups<1>(task, group);

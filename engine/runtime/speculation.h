@@ -35,7 +35,7 @@ class NgramDrafter final : public Drafter {
 /// via Speculative Decoding", 2023, section 3.)
 class DraftLength {
  public:
-  static constexpr std::int32_t kMost = 15;  ///< with the last token sixteen rows, which kernels take together
+  static constexpr std::int32_t kMost = 15;  ///< with the last token sixteen rows: a tile of AMX
 
   std::int32_t next() const noexcept;
   void plain_step(std::int64_t nanoseconds) noexcept;

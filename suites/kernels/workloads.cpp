@@ -76,8 +76,8 @@ Workload ternary(const std::string& name, std::int64_t rows, std::int64_t cols, 
           static_cast<double>(weights->size()),
           [=](const BoundKernels& kernels) {
             const bool two_bits = kernels.layout == TernaryLayout::two_bits;
-            kernels.ternary({(two_bits ? weights : trits)->data(), groups, two_bits ? steps : trit_steps, codes->data(), stride,
-                    tokens, sums->data()});
+            kernels.ternary({(two_bits ? weights : trits)->data(), groups, two_bits ? steps : trit_steps, codes->data(),
+                             stride, tokens, sums->data()});
           },
           [=] { return bytes_of(*sums); },
           [=] { forget(*sums); },

@@ -10,19 +10,18 @@
 
 namespace bh::test {
 
-using namespace bh::engine;
-
 /// Those of every instruction set that this machine can run.
-inline std::vector<BoundKernels> usable_kernels() {
-  std::vector<BoundKernels> list;
-  for (const KernelInfo& info : cpu_kernels()) {
-    if (info.op == to_string(Op::ternary_matmul) && info.why_unusable.empty()) list.push_back(bind_kernels(info.isa));
+inline std::vector<engine::BoundKernels> usable_kernels() {
+  std::vector<engine::BoundKernels> list;
+  for (const engine::KernelInfo& info : engine::cpu_kernels()) {
+    if (info.op == engine::to_string(engine::Op::ternary_matmul) && info.why_unusable.empty())
+      list.push_back(engine::bind_kernels(info.isa));
   }
   return list;
 }
 
-inline const BoundKernels& scalar() {
-  static const BoundKernels kernels = bind_kernels("scalar");
+inline const engine::BoundKernels& scalar() {
+  static const engine::BoundKernels kernels = engine::bind_kernels("scalar");
   return kernels;
 }
 
