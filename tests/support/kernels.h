@@ -14,8 +14,8 @@ namespace bh::test {
 inline std::vector<engine::BoundKernels> usable_kernels() {
   std::vector<engine::BoundKernels> list;
   for (const engine::KernelInfo& info : engine::cpu_kernels()) {
-    if (info.op == engine::to_string(engine::Op::ternary_matmul) && info.why_unusable.empty())
-      list.push_back(engine::bind_kernels(info.isa));
+    const bool ternary = info.op == engine::to_string(engine::Op::ternary_matmul);
+    if (ternary && info.why_unusable.empty()) list.push_back(engine::bind_kernels(info.isa));
   }
   return list;
 }
