@@ -1,6 +1,7 @@
 // Products with the weights: cut into chunks of rows that the threads take by turns, each counted by its kernel.
 #include <algorithm>
 
+#include "engine/base/error.h"
 #include "engine/cpu/cpu_backend.h"
 
 namespace bh::engine {
