@@ -95,18 +95,17 @@ std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, TernaryLayout la
 
 void pack_trits(const std::uint8_t* two_bits, std::int64_t steps, std::uint8_t* dst) noexcept {
   constexpr std::int64_t kFields = kStepCols / kFieldCols;
+  constexpr std::size_t kWords = kStepBytes / sizeof(std::uint64_t);  // eight bytes at once: no sum exceeds a byte
   const std::int64_t fields = steps * kFields;
   for (std::int64_t first = 0; first < fields; first += kTritFields, dst += kStepBytes) {
-    std::uint8_t sum[kStepBytes] = {};
+    std::uint64_t sums[kWords] = {};
     for (std::int64_t field = std::min(first + kTritFields, fields); field-- > first;) {
-      std::uint8_t step[kStepBytes];
+      std::uint64_t step[kWords];
       std::memcpy(step, two_bits + field / kFields * kStepBytes, kStepBytes);
       const int shift = static_cast<int>(2 * (field % kFields));
-      for (std::int64_t i = 0; i < kStepBytes; ++i) {
-        sum[i] = static_cast<std::uint8_t>(3 * sum[i] + ((step[i] >> shift) & 3));
-      }
+      for (std::size_t i = 0; i < kWords; ++i) sums[i] = 3 * sums[i] + ((step[i] >> shift) & 0x0303030303030303u);
     }
-    std::memcpy(dst, sum, kStepBytes);
+    std::memcpy(dst, sums, kStepBytes);
   }
 }
 
