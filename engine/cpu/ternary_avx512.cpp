@@ -2,61 +2,21 @@
 // fits.
 #include <immintrin.h>
 
+#include "engine/cpu/few_tokens_avx512.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream; nearer ones measured slower
+struct TwoBits {
+  static constexpr int kFields = 4;
+  ScaledFields fields;
 
-inline __m512i broadcast(const std::int8_t* codes) {
-  std::int32_t word;
-  __builtin_memcpy(&word, codes, 4);
-  return _mm512_set1_epi32(word);
-}
-
-/// One group with all of up to four tokens: the weights are read as one stream, which memory serves fastest. Masks
-/// without shifts leave each field's products scaled by 1, 4, 16 or 64, undone once at the end. The sums of four
-/// fields, with one token in kSets sets of every kSets-th step, hide the latency of the multiply.
-template <int kTokens, int kSets>
-void few_tokens(const TernaryTask& task, std::int64_t group) {
-  const std::uint8_t* weights = task.weights + group * task.steps * kStepBytes;
-  const std::int8_t* codes = task.codes;
-  const __m512i masks[4] = {_mm512_set1_epi8(0x03), _mm512_set1_epi8(0x0c), _mm512_set1_epi8(0x30),
-                            _mm512_set1_epi8(-0x40)};
-  __m512i sums[kSets][kTokens][4];
-  for (auto& set : sums) {
-    for (auto& fields : set) {
-      for (__m512i& sum : fields) sum = _mm512_setzero_si512();
-    }
+  void decode(__m512i bytes, __m512i (&decoded)[kFields]) const {
+    for (int f = 0; f < kFields; ++f) decoded[f] = fields.field(bytes, f);
   }
-  const auto add_step = [&](__m512i(&set)[kTokens][4]) {
-    _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetchBytes), _MM_HINT_T0);
-    const __m512i packed = _mm512_loadu_si512(weights);
-    for (int f = 0; f < 4; ++f) {
-      const __m512i field = _mm512_and_si512(packed, masks[f]);
-      for (int t = 0; t < kTokens; ++t) {
-        set[t][f] = _mm512_dpbusd_epi32(set[t][f], field, broadcast(codes + t * task.code_stride + 4 * f));
-      }
-    }
-    weights += kStepBytes;
-    codes += kStepCols;
-  };
-  std::int64_t step = 0;
-  for (; step + kSets <= task.steps; step += kSets) {
-    for (int i = 0; i < kSets; ++i) add_step(sums[i]);
-  }
-  if (step < task.steps) add_step(sums[0]);
-  for (int t = 0; t < kTokens; ++t) {
-    __m512i* s = sums[0][t];
-    for (int i = 1; i < kSets; ++i) {
-      for (int f = 0; f < 4; ++f) s[f] = _mm512_add_epi32(s[f], sums[i][t][f]);
-    }
-    const __m512i low = _mm512_add_epi32(s[0], _mm512_srai_epi32(s[1], 2));
-    const __m512i high = _mm512_add_epi32(_mm512_srai_epi32(s[2], 4), _mm512_srai_epi32(s[3], 6));
-    _mm512_storeu_si512(task.sums + (group * task.tokens + t) * kGroupRows, _mm512_add_epi32(low, high));
-  }
-}
+  static __m512i join(const __m512i* sums) { return ScaledFields::join(sums); }
+};
 
 /// Several tokens share the unpacked codes.
 template <int kGroups, int kTokens>
@@ -110,16 +70,16 @@ void all_groups_few(const TernaryTask& task) {
   for (std::int64_t group = 0; group < task.groups; ++group) {
     switch (task.tokens) {
       case 1:
-        few_tokens<1, 2>(task, group);
+        few_tokens<TwoBits, 1, 2>(task, group, 0);
         break;
       case 2:
-        few_tokens<2, 1>(task, group);
+        few_tokens<TwoBits, 2, 1>(task, group, 0);
         break;
       case 3:
-        few_tokens<3, 1>(task, group);
+        few_tokens<TwoBits, 3, 1>(task, group, 0);
         break;
       default:
-        few_tokens<4, 1>(task, group);
+        few_tokens<TwoBits, 4, 1>(task, group, 0);
     }
   }
 }
