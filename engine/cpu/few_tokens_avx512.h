@@ -4,18 +4,12 @@
 
 #include <immintrin.h>
 
+#include "engine/base/prefetch.h"
+#include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
-
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream; nearer ones measured slower
-
-inline __m512i broadcast(const std::int8_t* codes) {
-  std::int32_t word;
-  __builtin_memcpy(&word, codes, 4);
-  return _mm512_set1_epi32(word);
-}
 
 /// Four fields of two bits. Masks without shifts leave them scaled by 1, 4, 16 and 64.
 struct ScaledFields {
@@ -45,12 +39,12 @@ void few_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token)
     }
   }
   const auto add_step = [&](__m512i(&set)[kTokens][Layout::kFields]) {
-    _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetchBytes), _MM_HINT_T0);
+    prefetch_stream(weights);
     __m512i fields[Layout::kFields];
     layout.decode(_mm512_loadu_si512(weights), fields);
     for (int f = 0; f < Layout::kFields; ++f) {
       for (int t = 0; t < kTokens; ++t) {
-        const __m512i inputs = broadcast(codes + t * task.code_stride + kFieldCols * f);
+        const __m512i inputs = broadcast_512(codes + t * task.code_stride + kFieldCols * f);
         set[t][f] = _mm512_dpbusd_epi32(set[t][f], fields[f], inputs);
       }
     }

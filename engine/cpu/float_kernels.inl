@@ -1,6 +1,8 @@
 // The float kernels, written once over Vec (vec_scalar.h or that of an instruction set, included before this file).
 // Every operation and its order is explicit, so each instruction set gives the same bits. See kernels.h for contracts.
 
+#include "engine/base/prefetch.h"
+
 namespace bh::engine {
 namespace {
 
@@ -235,8 +237,6 @@ inline float half_at(const std::byte* bytes) {
   return wide[0];
 }
 
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the weight stream
-
 /// Formats whose elements are loaded as they lie.
 template <class Element>
 struct NativeFormat {
@@ -247,7 +247,7 @@ struct NativeFormat {
   static Lanes64 load64(const std::byte* row, std::int64_t col) {
     const Value* p = reinterpret_cast<const Value*>(row) + col;
     for (std::size_t line = 0; line < 64 * sizeof(Value); line += 64) {
-      __builtin_prefetch(reinterpret_cast<const char*>(p) + kPrefetchBytes + line);
+      prefetch_stream(reinterpret_cast<const char*>(p) + line);
     }
     return load_from(p);
   }

@@ -4,6 +4,7 @@
 // in tiles over all columns.
 #include <immintrin.h>
 
+#include "engine/base/prefetch.h"
 #include "engine/cpu/amx_tiles.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/trits_avx512.h"
@@ -11,7 +12,6 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream, as for the other instruction sets
 constexpr std::int64_t kTileTokens = 16;
 constexpr std::int64_t kBlockTokens = 2 * kTileTokens;
 constexpr std::int64_t kTileFields = 16;
@@ -57,7 +57,7 @@ class Unpacker {
     for (int g = 0; g < kGroups; ++g) {
       const std::uint8_t* weights = weights_ + (g * steps_ + step_) * kStepBytes;
       const __m512i mask = _mm512_set1_epi8(0x03);
-      if constexpr (kPrefetch) _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetchBytes), _MM_HINT_T0);
+      if constexpr (kPrefetch) prefetch_stream(weights);
       TritDecoder::Fields four_and_one = decoder_.decode(_mm512_loadu_si512(weights));
       for (std::uint64_t f = 0; f < 4; ++f) {
         _mm512_store_si512(ring_field(rings, g, fields_ + f), _mm512_and_si512(four_and_one.four, mask));

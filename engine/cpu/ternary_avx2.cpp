@@ -29,9 +29,9 @@ void one_token(const TernaryTask& task, std::int64_t group, std::int64_t token) 
     __m256i words1[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     __m256i words4[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (; step < stop; ++step, weights += kStepBytes, codes += kStepCols) {
-      const __m256i a0 = broadcast(codes), a1 = broadcast(codes + 4), a2 = broadcast(codes + 8),
-                    a3 = broadcast(codes + 12);
-      prefetch(weights);
+      const __m256i a0 = broadcast_256(codes), a1 = broadcast_256(codes + 4), a2 = broadcast_256(codes + 8),
+                    a3 = broadcast_256(codes + 12);
+      prefetch_stream(weights);
       for (int half = 0; half < 2; ++half) {
         const __m256i packed = load(weights + 32 * half), high = _mm256_srli_epi16(packed, 4);
         const __m256i p0 = _mm256_maddubs_epi16(_mm256_and_si256(packed, mask1), a0);

@@ -2,6 +2,7 @@
 // fits.
 #include <immintrin.h>
 
+#include "engine/base/prefetch.h"
 #include "engine/cpu/few_tokens_avx512.h"
 #include "engine/cpu/kernels.h"
 
@@ -32,7 +33,7 @@ void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
   for (std::int64_t step = 0; step < task.steps; ++step) {
     __m512i packed[kGroups];
     for (int g = 0; g < kGroups; ++g) {
-      _mm_prefetch(reinterpret_cast<const char*>(weights + g * group_bytes + kPrefetchBytes), _MM_HINT_T0);
+      prefetch_stream(weights + g * group_bytes);
       packed[g] = _mm512_loadu_si512(weights + g * group_bytes);
     }
     for (int f = 0; f < 4; ++f) {
@@ -42,7 +43,7 @@ void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
         packed[g] = _mm512_srli_epi16(packed[g], 2);
       }
       for (int t = 0; t < kTokens; ++t) {
-        const __m512i a = broadcast(codes + t * task.code_stride + 4 * f);
+        const __m512i a = broadcast_512(codes + t * task.code_stride + 4 * f);
         for (int g = 0; g < kGroups; ++g) sums[g][t] = _mm512_dpbusd_epi32(sums[g][t], field[g], a);
       }
     }

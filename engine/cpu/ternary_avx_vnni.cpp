@@ -21,10 +21,10 @@ void one_token(const TernaryTask& task, std::int64_t group, std::int64_t token) 
     for (__m256i& sum : sums[half]) sum = _mm256_setzero_si256();
   }
   for (std::int64_t step = 0; step < task.steps; ++step, weights += kStepBytes, codes += kStepCols) {
-    prefetch(weights);
+    prefetch_stream(weights);
     const __m256i packed[2] = {load(weights), load(weights + 32)};
     for (int f = 0; f < kFields; ++f) {
-      const __m256i a = broadcast(codes + 4 * f);
+      const __m256i a = broadcast_256(codes + 4 * f);
       for (int half = 0; half < 2; ++half) {
         sums[half][f] = _mm256_dpbusd_avx_epi32(sums[half][f], _mm256_and_si256(packed[half], masks[f]), a);
       }

@@ -2,12 +2,11 @@
 // overflow, then widened. Four rows to a register.
 #include <arm_neon.h>
 
+#include "engine/base/prefetch.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
-
-constexpr std::int64_t kPrefetchBytes = 1024;  // ahead of the packed stream
 
 /// Four codes, repeated for each of a register's rows.
 inline int8x16_t repeat(const std::int8_t* codes) {
@@ -35,7 +34,7 @@ void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
     Words words[kTokens];
     for (int t = 0; t < kTokens; ++t) words[t] = {vdupq_n_s16(0), vdupq_n_s16(0)};
     for (; step < stop; ++step, weights += kStepBytes, codes += kStepCols) {
-      __builtin_prefetch(weights + kPrefetchBytes);
+      prefetch_stream(weights);
       uint8x16_t packed = vld1q_u8(weights);
       for (int f = 0; f < 4; ++f, packed = vshrq_n_u8(packed, 2)) {
         const int8x16_t field = vreinterpretq_s8_u8(vandq_u8(packed, mask));

@@ -1,12 +1,11 @@
 // The ternary product with NEON's dot product of bytes (ARMv8.2): lane = row, four rows to a register.
 #include <arm_neon.h>
 
+#include "engine/base/prefetch.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
-
-constexpr std::int64_t kPrefetchBytes = 1024;  // ahead of the packed stream
 
 /// kSets sets of sums hide the latency of the product where there are few tokens.
 template <int kTokens, int kSets>
@@ -21,7 +20,7 @@ void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
     }
   }
   for (std::int64_t step = 0; step < task.steps; ++step, weights += kStepBytes, codes += kStepCols) {
-    __builtin_prefetch(weights + kPrefetchBytes);
+    prefetch_stream(weights);
     int8x16_t a[kTokens];
     for (int t = 0; t < kTokens; ++t) a[t] = vld1q_s8(codes + t * task.code_stride);
     for (int q = 0; q < 4; ++q) {

@@ -7,34 +7,27 @@
 
 #include <immintrin.h>
 
+#include "engine/base/prefetch.h"
+#include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the packed stream; nearer ones measured slower
 constexpr std::int64_t kFields = kStepCols / 4;
 
 /// Codes of four columns of a group, 64 bytes a field: a panel of 32 steps fills 8 KiB.
 constexpr std::int64_t kPanelFields = 32 * kFields;
 
-inline __m256i broadcast(const std::int8_t* codes) {
-  std::int32_t word;
-  __builtin_memcpy(&word, codes, 4);
-  return _mm256_set1_epi32(word);
-}
 inline __m256i load(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline __m256i load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline void store(std::int32_t* p, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
-inline void prefetch(const std::uint8_t* weights) {
-  _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetchBytes), _MM_HINT_T0);
-}
 
 /// Writes the fields of `steps` steps one after another.
 inline void unpack(const std::uint8_t* weights, std::int64_t steps, std::uint8_t* fields) {
   const __m256i mask = _mm256_set1_epi8(0x03);
   for (std::int64_t step = 0; step < steps; ++step, weights += kStepBytes) {
-    prefetch(weights);
+    prefetch_stream(weights);
     __m256i packed[2] = {load(weights), load(weights + 32)};
     for (std::int64_t f = 0; f < kFields; ++f, fields += kStepBytes) {
       for (int half = 0; half < 2; ++half) {
@@ -62,7 +55,7 @@ void multiply_fields(const std::uint8_t* fields, std::int64_t count, const std::
     for (; field < stop; ++field, fields += kStepBytes, codes += 4) {
       const __m256i low = load(fields), high = load(fields + 32);
       for (int t = 0; t < kTokens; ++t) {
-        const __m256i a = broadcast(codes + t * stride);
+        const __m256i a = broadcast_256(codes + t * stride);
         sums[t][0] = Sums::add(sums[t][0], low, a);
         sums[t][1] = Sums::add(sums[t][1], high, a);
       }
@@ -113,12 +106,12 @@ void register_product(const TernaryTask& task, std::int64_t group, std::int64_t 
     __m256i sums[kTokens][2];
     for (int t = 0; t < kTokens; ++t) sums[t][0] = sums[t][1] = _mm256_setzero_si256();
     for (; step < stop; ++step, weights += kStepBytes, codes += kStepCols) {
-      prefetch(weights);
+      prefetch_stream(weights);
       __m256i packed0 = load(weights), packed1 = load(weights + 32);
       for (std::int64_t f = 0; f < kFields; ++f) {
         const __m256i low = _mm256_and_si256(packed0, mask), high = _mm256_and_si256(packed1, mask);
         for (int t = 0; t < kTokens; ++t) {
-          const __m256i a = broadcast(codes + t * task.code_stride + 4 * f);
+          const __m256i a = broadcast_256(codes + t * task.code_stride + 4 * f);
           sums[t][0] = Sums::add(sums[t][0], low, a);
           sums[t][1] = Sums::add(sums[t][1], high, a);
         }

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "engine/base/error.h"
+#include "engine/base/prefetch.h"
 
 namespace bh::harness {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 constexpr std::uint64_t kMinBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kChunkWords = (std::uint64_t{64} << 10) / sizeof(std::uint64_t);
 constexpr std::size_t kLineWords = 8;
-constexpr std::size_t kLinesAhead = 16;
 
 #if defined(__clang__)
 #define BH_PLAIN_READS __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -24,7 +24,7 @@ constexpr std::size_t kLinesAhead = 16;
 BH_PLAIN_READS std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) noexcept {
   std::uint64_t sums[kLineWords] = {};
   for (std::size_t i = 0; i < count; i += kLineWords) {
-    __builtin_prefetch(words + i + kLinesAhead * kLineWords);
+    prefetch_stream(words + i);
     for (std::size_t j = 0; j < kLineWords; ++j) sums[j] += words[i + j];
   }
   std::uint64_t sum = 0;

@@ -1,0 +1,23 @@
+// Four neighbouring bytes in every lane of a vector, for the x86 sources.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace bh::engine {
+namespace {
+
+inline std::int32_t four_bytes(const std::int8_t* bytes) {
+  std::int32_t word;
+  __builtin_memcpy(&word, bytes, 4);
+  return word;
+}
+
+inline __m256i broadcast_256(const std::int8_t* bytes) { return _mm256_set1_epi32(four_bytes(bytes)); }
+#if defined(__AVX512F__)
+inline __m512i broadcast_512(const std::int8_t* bytes) { return _mm512_set1_epi32(four_bytes(bytes)); }
+#endif
+
+}  // namespace
+}  // namespace bh::engine
