@@ -69,22 +69,28 @@ struct DenseKernels {
   DenseKernel f16_sixteen_lanes;  ///< 16 partial sums instead of 64: the order of reference_batch
 };
 
-// --- the int8 copy of a large LM head (screened_head.h)
+// --- the 6-bit copy of a large LM head (screened_head.h)
 
-inline constexpr std::int64_t kScreenCols = 4;  ///< columns a step of kStepBytes holds for kGroupRows rows
+// A step holds some columns of kGroupRows rows, as four fields of kFieldCols columns; a value is code + kScreenOffset.
+// Three vectors of 64 bytes have field 0, 1 and 2 in the lower six bits, byte 4 * r + j for row r and the field's
+// column j; field 3 is in their upper two bits, its highest ones in the first vector.
+inline constexpr std::int64_t kScreenCols = 16;
+inline constexpr std::int64_t kScreenVectorBytes = 64;
+inline constexpr std::int64_t kScreenStepBytes = 3 * kScreenVectorBytes;
+inline constexpr int kScreenLimit = 31;  ///< of |code|
+inline constexpr int kScreenOffset = 32;
 
-/// Exact sums of a group of rows with inputs in two planes. In a step, byte 4 * r + j holds code + 128 of row r,
-/// column 4 * step + j. An input value is 128 * high + low, |high| <= 127, |low| <= 64.
+/// Exact sums of a group of rows with inputs in two planes. An input is 128 * high + low, |high| <= 127, |low| <= 64.
 struct ScreenTask {
-  const std::uint8_t* codes;  ///< first group; groups are steps * kStepBytes apart
+  const std::uint8_t* codes;  ///< first group; groups are steps * kScreenStepBytes apart
   std::int64_t groups;
   std::int64_t steps;         ///< a multiple of kPad / kScreenCols
   const std::int8_t* planes;  ///< [tokens, 2, steps * kScreenCols]: the high parts, then the low ones
   std::int64_t tokens;
-  std::int32_t* sums;  ///< [groups, tokens, 2, kGroupRows]: of (code + 128) * high and of (code + 128) * low
+  std::int32_t* sums;  ///< [groups, tokens, 2, kGroupRows]: of value * high and of value * low
 };
 
-/// A row w as scale * code + residue, |code| <= 127.
+/// A row w as scale * code + residue.
 struct ScreenRow {
   float scale;
   float squares;          ///< sum of w^2; the sums are infinite or NaN where the row is
@@ -92,8 +98,8 @@ struct ScreenRow {
   float residue_squares;  ///< sum of residue^2
 };
 
-/// Packs one row of `cols` stored weights; dst is the row's first byte in the first step, steps are kStepBytes apart,
-/// columns up to the next multiple of kPad get code 0.
+/// Packs one row of `cols` stored weights; dst is the row's first byte in the first step, steps are kScreenStepBytes
+/// apart, columns up to the next multiple of kPad get code 0.
 using ScreenPacker = void (*)(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept;
 
 struct ScreenKernels {

@@ -1,50 +1,46 @@
-// Screening a large LM head with AVX-512 VNNI: lane = row, one byte product of each plane a step.
+// Screening a large LM head with AVX-512 VNNI: lane = row, one byte product of each plane a field.
 #include <immintrin.h>
 
+#include "engine/base/prefetch.h"
+#include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/six_bits_avx512.h"
 
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kPrefetchBytes = 8192;  // ahead of the stream, as for the ternary weights
-
-inline __m512i broadcast(const std::int8_t* plane) {
-  std::int32_t word;
-  __builtin_memcpy(&word, plane, 4);
-  return _mm512_set1_epi32(word);
-}
-
-/// One group with some of the tokens. kSets sets of sums, each of every kSets-th step, hide the multiply's latency.
+/// One group with some of the tokens. kSets sets of sums, each of every kSets-th field, hide the multiply's latency.
 template <int kTokens, int kSets>
 void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token) {
-  const std::uint8_t* codes = task.codes + group * task.steps * kStepBytes;
-  const std::int64_t plane_stride = task.steps * 2 * kScreenCols;
+  const std::uint8_t* codes = task.codes + group * task.steps * kScreenStepBytes;
+  const std::int64_t low_plane = task.steps * kScreenCols, plane_stride = 2 * low_plane;
   const std::int8_t* planes = task.planes + token * plane_stride;
   __m512i high[kSets][kTokens], low[kSets][kTokens];
   for (int i = 0; i < kSets; ++i) {
     for (int t = 0; t < kTokens; ++t) high[i][t] = low[i][t] = _mm512_setzero_si512();
   }
-  // Columns are padded to kPad: the steps come in pairs.
-  for (std::int64_t step = 0; step < task.steps; step += kSets) {
-    for (int i = 0; i < kSets; ++i, codes += kStepBytes, planes += kScreenCols) {
-      _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes), _MM_HINT_T0);
-      const __m512i four_of_sixteen = _mm512_loadu_si512(codes);
+  for (std::int64_t step = 0; step < task.steps; ++step, codes += kScreenStepBytes) {
+    for (std::int64_t line = 0; line < kScreenStepBytes; line += 64) {
+      prefetch_stream(codes + line);
+    }
+    __m512i fields[4];
+    unpack_six_bits(codes, fields);
+    for (int f = 0; f < 4; ++f, planes += kFieldCols) {
       for (int t = 0; t < kTokens; ++t) {
         const std::int8_t* plane = planes + t * plane_stride;
-        high[i][t] = _mm512_dpbusd_epi32(high[i][t], four_of_sixteen, broadcast(plane));
-        low[i][t] = _mm512_dpbusd_epi32(low[i][t], four_of_sixteen, broadcast(plane + task.steps * kScreenCols));
+        high[f % kSets][t] = _mm512_dpbusd_epi32(high[f % kSets][t], fields[f], broadcast_512(plane));
+        low[f % kSets][t] = _mm512_dpbusd_epi32(low[f % kSets][t], fields[f], broadcast_512(plane + low_plane));
       }
     }
   }
   for (int t = 0; t < kTokens; ++t) {
     std::int32_t* sums = task.sums + (group * task.tokens + token + t) * 2 * kGroupRows;
-    __m512i high_sum = high[0][t], low_sum = low[0][t];
     for (int i = 1; i < kSets; ++i) {
-      high_sum = _mm512_add_epi32(high_sum, high[i][t]);
-      low_sum = _mm512_add_epi32(low_sum, low[i][t]);
+      high[0][t] = _mm512_add_epi32(high[0][t], high[i][t]);
+      low[0][t] = _mm512_add_epi32(low[0][t], low[i][t]);
     }
-    _mm512_storeu_si512(sums, high_sum);
-    _mm512_storeu_si512(sums + kGroupRows, low_sum);
+    _mm512_storeu_si512(sums, high[0][t]);
+    _mm512_storeu_si512(sums + kGroupRows, low[0][t]);
   }
 }
 
@@ -59,10 +55,10 @@ void screen_rows_avx512(const ScreenTask& task) noexcept {
         screen_group<3, 1>(task, group, token);
         break;
       case 2:
-        screen_group<2, 1>(task, group, token);
+        screen_group<2, 2>(task, group, token);
         break;
       case 1:
-        screen_group<1, 2>(task, group, token);
+        screen_group<1, 4>(task, group, token);
         break;
       default:
         break;

@@ -11,10 +11,10 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kLeastBytes = 4 << 20;   // a smaller head stays in a cache: nothing to gain
-constexpr std::int64_t kMostCols = 32768;       // sums of 255 * 127 stay in int32
-constexpr std::int64_t kChunkBytes = 96 << 10;  // one thread takes at a time
-constexpr double kInputSteps = 127 * 128 + 63;  // the largest |q| that two planes hold
+constexpr std::int64_t kLeastBytes = 4 << 20;    // a smaller head stays in a cache: nothing to gain
+constexpr std::int64_t kMostCols = 1 << 17;      // sums of 63 * 127 stay in int32
+constexpr std::int64_t kChunkBytes = 128 << 10;  // one thread takes at a time
+constexpr double kInputSteps = 127 * 128 + 63;   // the largest |q| that two planes hold
 constexpr double kFarBelowOverflow = 1e37;
 constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
 
@@ -44,8 +44,8 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       pool_(pool),
       groups_(round_up(head.rows, kGroupRows) / kGroupRows),
       steps_(round_up(head.cols, kPad) / kScreenCols),
-      groups_per_chunk_(std::max<std::int64_t>(1, kChunkBytes / (steps_ * kStepBytes))),
-      codes_(static_cast<std::size_t>(groups_ * steps_ * kStepBytes)),
+      groups_per_chunk_(std::max<std::int64_t>(1, kChunkBytes / (steps_ * kScreenStepBytes))),
+      codes_(static_cast<std::size_t>(groups_ * steps_ * kScreenStepBytes)),
       bounds_(static_cast<std::size_t>(groups_)),
       planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
       sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)) {
@@ -67,11 +67,8 @@ void ScreenedHead::pack_group(std::int64_t group) {
   const double m = static_cast<double>(steps_ * kScreenCols / kPad + 6) * 0x1p-24, rounding = m / (1.0 - m);
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
     const std::int64_t row = group * kGroupRows + r;
-    std::uint8_t* const first = codes_.data() + group * steps_ * kStepBytes + kScreenCols * r;
-    if (row >= head_.rows) {
-      for (std::int64_t step = 0; step < steps_; ++step) std::fill_n(first + step * kStepBytes, kScreenCols, 128);
-      continue;  // its bounds stay 0: it is never among the best
-    }
+    if (row >= head_.rows) break;  // codes of any value with bounds of 0, which are not looked at
+    std::uint8_t* const first = codes_.data() + group * steps_ * kScreenStepBytes + kFieldCols * r;
     ScreenRow packed;
     screen_packer(*kernels_.screen, head_.format->type)(head_.bytes.data() + row * row_bytes, head_.cols, first,
                                                         &packed);
@@ -123,25 +120,25 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
   std::int32_t* const sums =
       sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
   kernels_.screen->multiply(
-      {codes_.data() + first * steps_ * kStepBytes, groups, steps_, planes_.data(), inputs, sums});
+      {codes_.data() + first * steps_ * kScreenStepBytes, groups, steps_, planes_.data(), inputs, sums});
   for (std::int64_t i = 0; i < inputs; ++i) {
     Input& input = inputs_[static_cast<std::size_t>(i)];
     float largest = -std::numeric_limits<float>::infinity();
     for (std::int64_t g = 0; g < groups; ++g) {
       screen_group(first + g, input, sums + (g * inputs + i) * 2 * kGroupRows,
-                   input.lower[static_cast<std::size_t>(thread)], count, largest);
+                   input.lowest[static_cast<std::size_t>(thread)], count, largest);
     }
     input.chunk_upper[static_cast<std::size_t>(chunk)] = largest;
   }
 }
 
-void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<double>& lower,
+void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lowest,
                                 std::int64_t count, float& largest) {
   const RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
   float upper[kGroupRows];
   double below[kGroupRows];
-  // Without branches, so that it becomes vector code. The codes are stored as c + 128; doubles hold the integers.
-  const auto offset = static_cast<double>(128 * (128 * input.high_sum + input.low_sum));
+  // Without branches, so that it becomes vector code. Doubles hold the integers.
+  const auto offset = static_cast<double>(kScreenOffset * (128 * input.high_sum + input.low_sum));
   const double step = input.step, norm = input.norm, residue_norm = input.residue_norm;
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
     const double product = 128.0 * sums[r] + sums[r + kGroupRows] - offset;
@@ -159,16 +156,17 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
   }
   std::copy_n(upper, kGroupRows, input.upper.data() + group * kGroupRows);
   largest = std::max(largest, largest_of(upper));
-  const bool full = static_cast<std::int64_t>(lower.size()) == count;
-  if (full && !(largest_of(below) > lower.front())) return;
+  const bool full = static_cast<std::int64_t>(lowest.size()) == count;
+  if (full && largest_of(below) < lowest.front().logit) return;
   for (std::int64_t r = 0; r < std::min(kGroupRows, head_.rows - group * kGroupRows); ++r) {
-    if (static_cast<std::int64_t>(lower.size()) < count) {
-      lower.push_back(below[r]);
-      std::push_heap(lower.begin(), lower.end(), std::greater<>());
-    } else if (below[r] > lower.front()) {
-      std::pop_heap(lower.begin(), lower.end(), std::greater<>());
-      lower.back() = below[r];
-      std::push_heap(lower.begin(), lower.end(), std::greater<>());
+    const Bound bound{below[r], group * kGroupRows + r};
+    if (static_cast<std::int64_t>(lowest.size()) < count) {
+      lowest.push_back(bound);
+      std::push_heap(lowest.begin(), lowest.end(), std::greater<>());
+    } else if (bound > lowest.front()) {
+      std::pop_heap(lowest.begin(), lowest.end(), std::greater<>());
+      lowest.back() = bound;
+      std::push_heap(lowest.begin(), lowest.end(), std::greater<>());
     }
   }
 }
@@ -194,8 +192,8 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
     if (!taken) continue;
     input.upper.resize(static_cast<std::size_t>(groups_ * kGroupRows));
     input.chunk_upper.resize(static_cast<std::size_t>(chunks()));
-    input.lower.resize(static_cast<std::size_t>(pool_.threads()));
-    for (auto& heap : input.lower) {
+    input.lowest.resize(static_cast<std::size_t>(pool_.threads()));
+    for (auto& heap : input.lowest) {
       heap.clear();
       heap.reserve(static_cast<std::size_t>(count));
     }
@@ -204,41 +202,56 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
   if (n_inputs_ == 0) return;
   pool_.run(chunks(), [&](std::int64_t chunk, int thread) { screen_chunk(chunk, thread, count); });
   for (std::size_t i = 0; i < n_inputs_; ++i) {
-    rescore(i, x + static_cast<std::int64_t>(screened[i]) * stride, count, found[screened[i]]);
+    rescore(inputs_[i], x + static_cast<std::int64_t>(screened[i]) * stride, count, found[screened[i]]);
   }
 }
 
-void ScreenedHead::rescore(std::size_t index, const float* x, std::int64_t count, Found& found) {
-  const Input& input = inputs_[index];
-  std::vector<double> lower;
-  for (const auto& heap : input.lower) lower.insert(lower.end(), heap.begin(), heap.end());
-  std::nth_element(lower.begin(), lower.begin() + (count - 1), lower.end(), std::greater<>());
-  const double enough = lower[static_cast<std::size_t>(count - 1)];  // at least `count` logits are no smaller
-
-  std::vector<std::int64_t> survivors;
-  const std::int64_t chunk_rows = groups_per_chunk_ * kGroupRows;
-  for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
-    if (static_cast<double>(input.chunk_upper[static_cast<std::size_t>(chunk)]) < enough) continue;
-    const std::int64_t end = std::min((chunk + 1) * chunk_rows, head_.rows);
-    for (std::int64_t row = chunk * chunk_rows; row < end; ++row) {
-      if (!(static_cast<double>(input.upper[static_cast<std::size_t>(row)]) < enough)) survivors.push_back(row);
-    }
-  }
-  const auto rescored = static_cast<std::int64_t>(survivors.size());
-  if (rescored > count + head_.rows / 8) return;
-  std::vector<Candidate> candidates(survivors.size());
+std::vector<Candidate> ScreenedHead::multiply(const std::vector<std::int64_t>& rows, const float* x) {
+  std::vector<Candidate> candidates(rows.size());
   const std::int64_t row_bytes = static_cast<std::int64_t>(head_.bytes.size()) / head_.rows;
   const DenseKernel dense = dense_kernel(*kernels_.dense, head_.format->type);
-  pool_.run(rescored, [&](std::int64_t i, int) {
-    const std::int64_t row = survivors[static_cast<std::size_t>(i)];
+  pool_.run(static_cast<std::int64_t>(rows.size()), [&](std::int64_t i, int) {
+    const std::int64_t row = rows[static_cast<std::size_t>(i)];
     Candidate& candidate = candidates[static_cast<std::size_t>(i)];
     candidate.id = static_cast<TokenId>(row);
     dense({head_.bytes.data() + row * row_bytes, row_bytes, 1, head_.cols, x, 0, 1, &candidate.logit, 0});
   });
-  std::erase_if(candidates, [](const Candidate& candidate) { return std::isnan(candidate.logit); });
+  return candidates;
+}
+
+void ScreenedHead::rescore(Input& input, const float* x, std::int64_t count, Found& found) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  std::vector<Bound> likeliest;
+  for (const auto& heap : input.lowest) likeliest.insert(likeliest.end(), heap.begin(), heap.end());
+  std::nth_element(likeliest.begin(), likeliest.begin() + (count - 1), likeliest.end(), std::greater<>());
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < count; ++i) {
+    rows.push_back(likeliest[static_cast<std::size_t>(i)].row);
+    input.upper[static_cast<std::size_t>(rows.back())] = kNone;  // not to be multiplied twice
+  }
+  std::vector<Candidate> candidates = multiply(rows, x);
+  float enough = std::numeric_limits<float>::infinity();  // `count` logits are no smaller
+  for (const Candidate& candidate : candidates) {
+    if (!std::isfinite(candidate.logit)) return;
+    enough = std::min(enough, candidate.logit);
+  }
+
+  rows.clear();
+  const std::int64_t chunk_rows = groups_per_chunk_ * kGroupRows;
+  for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
+    if (input.chunk_upper[static_cast<std::size_t>(chunk)] < enough) continue;
+    const std::int64_t end = std::min((chunk + 1) * chunk_rows, head_.rows);
+    for (std::int64_t row = chunk * chunk_rows; row < end; ++row) {
+      if (!(input.upper[static_cast<std::size_t>(row)] < enough)) rows.push_back(row);
+    }
+  }
+  if (static_cast<std::int64_t>(rows.size()) > head_.rows / 8) return;
+  for (const Candidate& candidate : multiply(rows, x)) {
+    if (!std::isnan(candidate.logit)) candidates.push_back(candidate);
+  }
+  found.rescored = static_cast<std::int64_t>(rows.size()) + count;
   keep_best(candidates, count);
   found.best = std::move(candidates);
-  found.rescored = rescored;
 }
 
 }  // namespace bh::engine

@@ -1,12 +1,17 @@
-// The best logits of a large LM head without reading all of it. An int8 copy of the rows, half the bytes of f16, gives
-// every logit within a proven bound; only the rows that could be among the best are multiplied in their stored format.
-// The result is that of the full head, to the bit.
+// The best logits of a large LM head without reading all of it. A copy of the rows in six bits a weight gives every
+// logit within a proven bound; only the rows that could be among the best are multiplied in their stored format. The
+// result is that of the full head, to the bit.
 //
-// The bound. Row w is held as s c + d with int8 codes c, the input x as t q + e with 15-bit integers q. The integer
-// I = c . q is exact, and |w . x - s t I| <= ||s c|| ||e|| + ||d|| ||x|| by Cauchy and Schwarz. The full head's own
-// rounding adds at most g ||w|| ||x||, where g = m u / (1 - m u), u = 2^-24, and no product passes through more than
-// m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). That
-// holds where no partial sum overflows, which ||w|| ||x|| bounds; rows where it could are always multiplied in full.
+// The bound. Row w is held as s c + d with codes c of six bits, the input x as t q + e with 15-bit integers q. The
+// integer I = c . q is exact, and |w . x - s t I| <= ||s c|| ||e|| + ||d|| ||x|| by Cauchy and Schwarz. The full head's
+// own rounding adds at most g ||w|| ||x||, where g = m u / (1 - m u), u = 2^-24, and no product passes through more
+// than m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+// That holds where no partial sum overflows, which ||w|| ||x|| bounds; rows where it could are always multiplied in
+// full.
+//
+// The threshold. The k rows with the best lower bounds are multiplied first: the least of their logits, which k logits
+// reach, decides which other rows could be among the best k. Against a logit instead of its lower bound, half the
+// distance is enough to be screened away.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +33,7 @@ class ScreenedHead {
   static bool possible(const Matrix& head) noexcept;  ///< the format and width can be screened
   static bool pays(const Matrix& head) noexcept;      ///< and it is large enough to gain by it
 
-  /// Packs the int8 copy; `head` must outlive this. `kernels` are bound functions. `on_packed`, called on any thread,
+  /// Packs the copy; `head` must outlive this. `kernels` are bound functions. `on_packed`, called on any thread,
   /// is told which stored rows have been read.
   ScreenedHead(const Matrix& head, const BoundKernels& kernels, ThreadPool& pool,
                const std::function<void(std::span<const std::byte>)>& on_packed = {});
@@ -53,22 +58,32 @@ class ScreenedHead {
     float scale[kGroupRows] = {}, of_input[kGroupRows] = {}, of_residue[kGroupRows] = {};
   };
   struct Input;
+  /// No logit of the row is below.
+  struct Bound {
+    double logit;
+    std::int64_t row;
+    bool operator>(const Bound& other) const noexcept {
+      return logit > other.logit || (logit == other.logit && row < other.row);
+    }
+  };
 
   void pack_group(std::int64_t group);
   std::int64_t chunks() const noexcept { return round_up(groups_, groups_per_chunk_) / groups_per_chunk_; }
   void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
   /// Bounds of a group's logits for one input: raises `largest` to the greatest upper one, and keeps in `lower` the
   /// `count` best lower ones.
-  void screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<double>& lower,
+  void screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lower,
                     std::int64_t count, float& largest);
   void best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
-  void rescore(std::size_t input, const float* x, std::int64_t count, Found& found);
+  void rescore(Input& input, const float* x, std::int64_t count, Found& found);
+  /// Multiplies rows in their stored format.
+  std::vector<Candidate> multiply(const std::vector<std::int64_t>& rows, const float* x);
 
   const Matrix& head_;
   const BoundKernels& kernels_;
   ThreadPool& pool_;
   std::int64_t groups_, steps_, groups_per_chunk_;
-  AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kStepBytes]: ScreenTask
+  AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kScreenStepBytes]: ScreenTask
   std::vector<RowBounds> bounds_;      ///< [groups]
 
   // The inputs in progress.
@@ -79,7 +94,7 @@ class ScreenedHead {
     std::int64_t high_sum = 0, low_sum = 0;
     std::vector<float> upper;                ///< [rows]: no logit of the row is above
     std::vector<float> chunk_upper;          ///< [chunks]: nor any of the chunk
-    std::vector<std::vector<double>> lower;  ///< [threads]: a min-heap of the best lower bounds
+    std::vector<std::vector<Bound>> lowest;  ///< [threads]: a heap of the best lower bounds, the least in front
   };
   bool take_input(const float* x, Input& input, std::int8_t* planes) const;
 

@@ -103,7 +103,7 @@ TEST_CASE("screening multiplies only a few rows of a head in full") {
   for (unsigned seed = 1; seed <= 5; ++seed) {
     const std::int64_t rescored = check(head, padded_input(kCols, seed));
     CHECK(rescored >= 1);
-    CHECK(rescored <= kRows / 100);
+    CHECK(rescored <= 8);  // against a lower bound instead of a logit, the first input would leave 13
   }
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("near-duplicates and equal rows are told apart by their stored weights
   constexpr std::int64_t kRows = 5000, kCols = 320;
   std::vector<float> weights = gaussian(kRows * kCols, 11, 0.5f);
   const std::vector<float> x = padded_input(kCols, 12);
-  // A hundred copies of one strong row, each moved by less than an int8 step of it; every tenth an exact copy.
+  // A hundred copies of one strong row, each moved by less than a step of its codes; every tenth an exact copy.
   for (std::int64_t copy = 0; copy < 100; ++copy) {
     float* row = weights.data() + (37 + 41 * copy) * kCols;
     for (std::int64_t i = 0; i < kCols; ++i) row[i] = x[static_cast<std::size_t>(i)] * 0.4f;

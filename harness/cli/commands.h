@@ -70,7 +70,7 @@ inline constexpr OptionRow kHeadScreen{
     .value_name = "WHEN",
     .default_value = "auto",
     .help =
-        "where only the likeliest tokens matter, find them with an int8 copy of the LM head and rescore: the "
+        "where only the likeliest tokens matter, find them with a 6-bit copy of the LM head and rescore: the "
         "answer is the same",
     .choices = "auto|never|always"};
 inline constexpr OptionRow kNumerics{

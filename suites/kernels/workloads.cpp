@@ -111,11 +111,11 @@ Workload dense(TensorType type, std::int64_t rows, std::int64_t cols, std::int64
 
 Workload screen(std::int64_t rows, std::int64_t cols, std::int64_t tokens) {
   const std::int64_t groups = rows / kGroupRows, steps = cols / kScreenCols;
-  auto codes = buffer<std::uint8_t>(groups * steps * kStepBytes);
+  auto codes = buffer<std::uint8_t>(groups * steps * kScreenStepBytes);
   auto planes = buffer<std::int8_t>(tokens * 2 * cols);
   auto sums = buffer<std::int32_t>(groups * tokens * 2 * kGroupRows);
   Draw draw(4);
-  for (std::uint8_t& code : codes->span()) code = static_cast<std::uint8_t>(1 + draw.next() % 255);
+  for (std::uint8_t& code : codes->span()) code = static_cast<std::uint8_t>(draw.next());
   for (std::size_t i = 0; i < planes->size(); ++i) {
     const bool high = i / static_cast<std::size_t>(cols) % 2 == 0;
     const int limit = high ? 127 : 64;
