@@ -11,8 +11,8 @@ namespace {  // each object file its own copy: some are built for more than ever
 inline void prefetch_stream(const void* line) noexcept {
   constexpr int kRead = 0, kIntoFirstCache = 3, kIntoSecondCache = 2;
   const char* const at = static_cast<const char*>(line);
-  __builtin_prefetch(at + 1024, kRead, kIntoFirstCache);
-  __builtin_prefetch(at + 4096, kRead, kIntoSecondCache);
+  __builtin_prefetch(at + 1536, kRead, kIntoFirstCache);
+  __builtin_prefetch(at + 5120, kRead, kIntoSecondCache);
 }
 
 }  // namespace

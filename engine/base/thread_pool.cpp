@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <algorithm>
+
 #include "engine/base/error.h"
 #include "engine/base/host.h"
 
@@ -76,10 +78,12 @@ void ThreadPool::run_erased(std::int64_t chunks, Function function, const void* 
 }
 
 void ThreadPool::work_on_chunks(int thread) noexcept {
-  for (;;) {
-    const std::int64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= chunks_) return;
-    function_(context_, chunk, thread);
+  std::int64_t first = next_chunk_.load(std::memory_order_relaxed);
+  while (first < chunks_) {
+    const std::int64_t end = first + std::max<std::int64_t>(1, (chunks_ - first) / (2 * threads()));
+    if (!next_chunk_.compare_exchange_weak(first, end, std::memory_order_relaxed)) continue;
+    for (std::int64_t chunk = first; chunk < end; ++chunk) function_(context_, chunk, thread);
+    first = next_chunk_.load(std::memory_order_relaxed);
   }
 }
 

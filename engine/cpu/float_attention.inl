@@ -15,28 +15,41 @@ struct Scores {
   alignas(64) float of[kRows][kHeads][kAttentionBlock];
 };
 
-/// Scores of the 16 positions from `at` on: lane = position, dimensions in index order.
-template <class Element, int kRows, int kHeads>
-inline void scores_of_sixteen(const AttentionTask& task, std::int64_t row, std::int64_t head,
-                              Scores<kRows, kHeads>& scores, std::int64_t at) {
+/// Vectors of positions or dimensions whose sums are formed side by side: as many as registers hold, up to four.
+template <int kRows, int kHeads>
+inline constexpr int kVectors = kRegisterRows * 4 >= 4 * kRows* kHeads   ? 4
+                                : kRegisterRows * 4 >= 2 * kRows* kHeads ? 2
+                                                                         : 1;
+
+/// Scores of the kTiles * 16 positions from `at` on: lane = position, dimensions in index order.
+template <class Element, int kTiles, int kRows, int kHeads>
+inline void score_positions(const AttentionTask& task, std::int64_t row, std::int64_t head,
+                            Scores<kRows, kHeads>& scores, std::int64_t at) {
   const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
-  Vec dot[kRows][kHeads];
-  for (int r = 0; r < kRows; ++r) {
-    for (int h = 0; h < kHeads; ++h) dot[r][h] = set1(0.0f);
+  Vec dot[kTiles][kRows][kHeads];
+  for (auto& tile : dot) {
+    for (auto& of_row : tile) {
+      for (Vec& sum : of_row) sum = set1(0.0f);
+    }
   }
   const float* q = task.q + row * task.q_stride + head * task.head_dim;
   for (std::int64_t d = 0; d < task.head_dim; ++d) {
-    const Vec key = Element::load16(keys + d * kKeyLanes);
+    Vec key[kTiles];
+    for (int t = 0; t < kTiles; ++t) key[t] = Element::load16(keys + (t * task.head_dim + d) * kKeyLanes);
     for (int r = 0; r < kRows; ++r) {
       for (int h = 0; h < kHeads; ++h) {
-        dot[r][h] = fma(set1(q[r * task.q_stride + h * task.head_dim + d]), key, dot[r][h]);
+        const Vec of_query = set1(q[r * task.q_stride + h * task.head_dim + d]);
+        for (int t = 0; t < kTiles; ++t) dot[t][r][h] = fma(of_query, key[t], dot[t][r][h]);
       }
     }
   }
-  for (int r = 0; r < kRows; ++r) {
-    for (int h = 0; h < kHeads; ++h) {
-      if constexpr (kScaled<Element>) dot[r][h] = mul(dot[r][h], load(task.key_scales + at));
-      store(scores.of[r][h] + at, mul(dot[r][h], set1(task.scale)));
+  for (int t = 0; t < kTiles; ++t, at += kKeyLanes) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int h = 0; h < kHeads; ++h) {
+        Vec score = dot[t][r][h];
+        if constexpr (kScaled<Element>) score = mul(score, load(task.key_scales + at));
+        store(scores.of[r][h] + at, mul(score, set1(task.scale)));
+      }
     }
   }
 }
@@ -60,48 +73,62 @@ inline void weigh_scores(const AttentionTask& task, std::int64_t count, float* s
   *total = reduce_add(sum);
 }
 
-/// Weighted sum of the block's values: lane = dimension, positions in order.
-template <class Element, int kRows, int kHeads>
+/// Weighted sum of the block's values for the kParts * 16 dimensions from d on: lane = dimension, positions in order.
+template <class Element, int kParts, int kRows, int kHeads>
 inline void weigh_values(const AttentionTask& task, std::int64_t row, std::int64_t head,
-                         const Scores<kRows, kHeads>& weights) {
-  const auto* values = static_cast<const typename Element::Value*>(task.values);
+                         const Scores<kRows, kHeads>& weights, std::int64_t d) {
+  const auto* values = static_cast<const typename Element::Value*>(task.values) + d;
   const std::int64_t count = task.count + row * task.more;
-  for (std::int64_t d = 0; d < task.value_stride; d += 16) {
-    Vec sum[kRows][kHeads];
-    for (int r = 0; r < kRows; ++r) {
-      for (int h = 0; h < kHeads; ++h) sum[r][h] = set1(0.0f);
+  Vec sum[kRows][kHeads][kParts];
+  for (auto& of_row : sum) {
+    for (auto& of_head : of_row) {
+      for (Vec& part : of_head) part = set1(0.0f);
     }
-    const auto add_position = [&](std::int64_t p, int first_row) {
-      const Vec value = Element::load16(values + p * task.value_stride + d);
-      for (int r = 0; r < kRows; ++r) {
-        if (r < first_row) continue;
-        for (int h = 0; h < kHeads; ++h) sum[r][h] = fma(set1(weights.of[r][h][p]), value, sum[r][h]);
+  }
+  const auto add_position = [&](std::int64_t p, int first_row) {
+    Vec value[kParts];
+    for (int i = 0; i < kParts; ++i) value[i] = Element::load16(values + p * task.value_stride + 16 * i);
+    for (int r = 0; r < kRows; ++r) {
+      if (r < first_row) continue;
+      for (int h = 0; h < kHeads; ++h) {
+        const Vec weight = set1(weights.of[r][h][p]);
+        for (int i = 0; i < kParts; ++i) sum[r][h][i] = fma(weight, value[i], sum[r][h][i]);
       }
-    };
-    for (std::int64_t p = 0; p < count; ++p) add_position(p, 0);
-    // Later rows see a position or two more.
-    for (int r = 1; r < kRows; ++r) {
-      if (task.more > 0) add_position(count + r - 1, r);
     }
-    for (int r = 0; r < kRows; ++r) {
-      float* out = task.out + (row + r) * task.out_stride + head * task.value_stride + d;
-      for (int h = 0; h < kHeads; ++h) store(out + h * task.value_stride, sum[r][h]);
+  };
+  for (std::int64_t p = 0; p < count; ++p) add_position(p, 0);
+  // Later rows see a position or two more.
+  for (int r = 1; r < kRows; ++r) {
+    if (task.more > 0) add_position(count + r - 1, r);
+  }
+  for (int r = 0; r < kRows; ++r) {
+    float* out = task.out + (row + r) * task.out_stride + head * task.value_stride + d;
+    for (int h = 0; h < kHeads; ++h, out += task.value_stride) {
+      for (int i = 0; i < kParts; ++i) store(out + 16 * i, sum[r][h][i]);
     }
   }
 }
 
 template <class Element, int kRows, int kHeads>
 void attend_heads(const AttentionTask& task, std::int64_t row, std::int64_t head) {
+  constexpr int kSideBySide = kVectors<kRows, kHeads>;
   Scores<kRows, kHeads> scores;
   const std::int64_t most = task.count + (row + kRows - 1) * task.more;
-  for (std::int64_t p = 0; p < most; p += kKeyLanes) scores_of_sixteen<Element>(task, row, head, scores, p);
+  std::int64_t position = 0, d = 0;
+  for (; position + kSideBySide * kKeyLanes <= most; position += kSideBySide * kKeyLanes) {
+    score_positions<Element, kSideBySide>(task, row, head, scores, position);
+  }
+  for (; position < most; position += kKeyLanes) score_positions<Element, 1>(task, row, head, scores, position);
   for (int r = 0; r < kRows; ++r) {
     for (int h = 0; h < kHeads; ++h) {
       const std::int64_t at = (row + r) * task.out_stride + head + h;
       weigh_scores<Element>(task, task.count + (row + r) * task.more, scores.of[r][h], task.max + at, task.sum + at);
     }
   }
-  weigh_values<Element>(task, row, head, scores);
+  for (; d + kSideBySide * 16 <= task.value_stride; d += kSideBySide * 16) {
+    weigh_values<Element, kSideBySide>(task, row, head, scores, d);
+  }
+  for (; d < task.value_stride; d += 16) weigh_values<Element, 1>(task, row, head, scores, d);
 }
 
 template <class Element, int kRows>
