@@ -15,17 +15,17 @@ struct Scores {
   alignas(64) float of[kRows][kHeads][kAttentionBlock];
 };
 
-/// Vectors of positions or dimensions whose sums are formed side by side: as many as registers hold, up to four.
+/// Vectors of positions or dimensions whose sums are formed side by side where registers hold them: the sums of one
+/// vector of few heads would wait for each other.
 template <int kRows, int kHeads>
-inline constexpr int kVectors = kRegisterRows * 4 >= 4 * kRows* kHeads   ? 4
-                                : kRegisterRows * 4 >= 2 * kRows* kHeads ? 2
-                                                                         : 1;
+inline constexpr int kVectors = 4 * kRegisterRows >= 2 * kRows* kHeads ? 2 : 1;
 
 /// Scores of the kTiles * 16 positions from `at` on: lane = position, dimensions in index order.
 template <class Element, int kTiles, int kRows, int kHeads>
 inline void score_positions(const AttentionTask& task, std::int64_t row, std::int64_t head,
                             Scores<kRows, kHeads>& scores, std::int64_t at) {
   const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
+  const auto* values = static_cast<const typename Element::Value*>(task.values) + at * task.value_stride;  // for later
   Vec dot[kTiles][kRows][kHeads];
   for (auto& tile : dot) {
     for (auto& of_row : tile) {
@@ -35,7 +35,14 @@ inline void score_positions(const AttentionTask& task, std::int64_t row, std::in
   const float* q = task.q + row * task.q_stride + head * task.head_dim;
   for (std::int64_t d = 0; d < task.head_dim; ++d) {
     Vec key[kTiles];
-    for (int t = 0; t < kTiles; ++t) key[t] = Element::load16(keys + (t * task.head_dim + d) * kKeyLanes);
+    for (int t = 0; t < kTiles; ++t) {
+      const std::int64_t offset = (t * task.head_dim + d) * kKeyLanes;
+      key[t] = Element::load16(keys + offset);
+      if constexpr (kRows == 1) {  // several rows find what the first ones have read
+        prefetch_into_second_cache(keys + kTiles * task.head_dim * kKeyLanes + offset);
+        prefetch_into_second_cache(values + offset);
+      }
+    }
     for (int r = 0; r < kRows; ++r) {
       for (int h = 0; h < kHeads; ++h) {
         const Vec of_query = set1(q[r * task.q_stride + h * task.head_dim + d]);
