@@ -1,5 +1,5 @@
-// A persistent pool for many short parallel regions: dynamic chunks, a barrier that spins briefly, then yields, then
-// sleeps, so that a busy neighbour costs its share and never a collapse.
+// A persistent pool for many short parallel regions: threads take what is left in ever smaller pieces, and a barrier
+// spins briefly, then yields, then sleeps, so that a busy neighbour costs its share and never a collapse.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,7 @@ class ThreadPool {
   int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls work(chunk, thread) for every chunk in [0, chunks), each once, on any thread; returns when all are done.
+  /// Neighbouring chunks mostly run one after the other on one thread: what they read is one stream.
   /// `work` must not throw. thread is in [0, threads()).
   template <class Work>
   void run(std::int64_t chunks, const Work& work) noexcept {

@@ -126,13 +126,13 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
     float largest = -std::numeric_limits<float>::infinity();
     for (std::int64_t g = 0; g < groups; ++g) {
       screen_group(first + g, input, sums + (g * inputs + i) * 2 * kGroupRows,
-                   input.lowest[static_cast<std::size_t>(thread)], count, largest);
+                   input.lower[static_cast<std::size_t>(thread)], count, largest);
     }
     input.chunk_upper[static_cast<std::size_t>(chunk)] = largest;
   }
 }
 
-void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lowest,
+void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lower,
                                 std::int64_t count, float& largest) {
   const RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
   float upper[kGroupRows];
@@ -156,17 +156,17 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
   }
   std::copy_n(upper, kGroupRows, input.upper.data() + group * kGroupRows);
   largest = std::max(largest, largest_of(upper));
-  const bool full = static_cast<std::int64_t>(lowest.size()) == count;
-  if (full && largest_of(below) < lowest.front().logit) return;
+  const bool full = static_cast<std::int64_t>(lower.size()) == count;
+  if (full && largest_of(below) < lower.front().logit) return;
   for (std::int64_t r = 0; r < std::min(kGroupRows, head_.rows - group * kGroupRows); ++r) {
     const Bound bound{below[r], group * kGroupRows + r};
-    if (static_cast<std::int64_t>(lowest.size()) < count) {
-      lowest.push_back(bound);
-      std::push_heap(lowest.begin(), lowest.end(), std::greater<>());
-    } else if (bound > lowest.front()) {
-      std::pop_heap(lowest.begin(), lowest.end(), std::greater<>());
-      lowest.back() = bound;
-      std::push_heap(lowest.begin(), lowest.end(), std::greater<>());
+    if (static_cast<std::int64_t>(lower.size()) < count) {
+      lower.push_back(bound);
+      std::push_heap(lower.begin(), lower.end(), std::greater<>());
+    } else if (bound > lower.front()) {
+      std::pop_heap(lower.begin(), lower.end(), std::greater<>());
+      lower.back() = bound;
+      std::push_heap(lower.begin(), lower.end(), std::greater<>());
     }
   }
 }
@@ -192,8 +192,8 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
     if (!taken) continue;
     input.upper.resize(static_cast<std::size_t>(groups_ * kGroupRows));
     input.chunk_upper.resize(static_cast<std::size_t>(chunks()));
-    input.lowest.resize(static_cast<std::size_t>(pool_.threads()));
-    for (auto& heap : input.lowest) {
+    input.lower.resize(static_cast<std::size_t>(pool_.threads()));
+    for (auto& heap : input.lower) {
       heap.clear();
       heap.reserve(static_cast<std::size_t>(count));
     }
@@ -222,7 +222,7 @@ std::vector<Candidate> ScreenedHead::multiply(const std::vector<std::int64_t>& r
 void ScreenedHead::rescore(Input& input, const float* x, std::int64_t count, Found& found) {
   constexpr float kNone = -std::numeric_limits<float>::infinity();
   std::vector<Bound> likeliest;
-  for (const auto& heap : input.lowest) likeliest.insert(likeliest.end(), heap.begin(), heap.end());
+  for (const auto& heap : input.lower) likeliest.insert(likeliest.end(), heap.begin(), heap.end());
   std::nth_element(likeliest.begin(), likeliest.begin() + (count - 1), likeliest.end(), std::greater<>());
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < count; ++i) {

@@ -92,9 +92,9 @@ class ScreenedHead {
     double norm = 0;          ///< ||x||, rounded up
     double residue_norm = 0;  ///< ||e||, rounded up
     std::int64_t high_sum = 0, low_sum = 0;
-    std::vector<float> upper;                ///< [rows]: no logit of the row is above
-    std::vector<float> chunk_upper;          ///< [chunks]: nor any of the chunk
-    std::vector<std::vector<Bound>> lowest;  ///< [threads]: a heap of the best lower bounds, the least in front
+    std::vector<float> upper;               ///< [rows]: no logit of the row is above
+    std::vector<float> chunk_upper;         ///< [chunks]: nor any of the chunk
+    std::vector<std::vector<Bound>> lower;  ///< [threads]: a heap of the best lower bounds, the least in front
   };
   bool take_input(const float* x, Input& input, std::int8_t* planes) const;
 
