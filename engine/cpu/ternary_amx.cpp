@@ -17,9 +17,17 @@ constexpr std::int64_t kBlockTokens = 2 * kTileTokens;
 constexpr std::int64_t kTileFields = 16;
 constexpr std::int64_t kTileCols = kTileFields * kFieldCols;
 constexpr std::int64_t kFieldBytes = 64;
-constexpr std::int64_t kAhead = 2;  // tiles: stores have then reached the cache that tiles are loaded from
-constexpr std::int64_t kRingTiles = 4;
-constexpr std::int64_t kRingFields = kRingTiles * kTileFields;
+constexpr std::int64_t kUnpackedBytes = kTritFields * kFieldBytes;  // a step's fields
+
+// Sixteen steps are five tiles. They are a group's ring, so that a step's and a tile's place in it are constants.
+constexpr std::int64_t kRingSteps = kTileFields;
+constexpr std::int64_t kRingTiles = kTritFields;
+constexpr std::int64_t kRingBytes = kRingSteps * kUnpackedBytes;
+constexpr int kStepsAhead = 7;  // two tiles: stores have then reached the cache that tiles are loaded from
+
+/// Of the four quarters of each of five tiles all but every fifth unpack a step.
+constexpr bool unpacks(int quarter) { return quarter % 5 != 4; }
+constexpr std::int64_t step_beside(int quarter) { return kStepsAhead + quarter - quarter / 5; }
 
 /// For up to 32 tokens. Sums are in tiles 0 to 3 (tile = 2 * tokens' tile + group), codes in 4 and 5, weights in 6
 /// and 7.
@@ -33,101 +41,133 @@ void configure(std::int64_t tokens) {
   load_config(config);
 }
 
-// A ring of the latest fields of each group, one behind the other.
-constexpr std::int64_t kRingBytes = kRingFields * kFieldBytes;
-
-inline std::uint8_t* ring_field(std::uint8_t* rings, int group, std::uint64_t index) {
-  return rings + group * kRingBytes + index % kRingFields * kFieldBytes;
-}
-inline const std::uint8_t* ring_tile(const std::uint8_t* rings, int group, std::uint64_t index) {
-  return rings + group * kRingBytes + index % kRingTiles * kTileFields * kFieldBytes;
-}
-
-/// Unpacks steps of kGroups groups, one after the other. kPrefetch: the weights may not be in a cache yet. Holds no
-/// arrays, so that compilers keep it in registers.
+/// Weights of kGroups groups and their rings. kPrefetch: the weights may not be in a cache yet.
 template <int kGroups, bool kPrefetch>
-class Unpacker {
- public:
-  Unpacker(const std::uint8_t* weights, std::int64_t steps) : weights_(weights), steps_(steps) {}
+struct Weights {
+  const std::uint8_t* packed;
+  std::int64_t steps;
+  std::uint8_t* rings;
+  TritDecoder decoder;
 
-  /// Unpacks one step if fewer than `fields` fields are unpacked. Behind the last step come fields of zeros, to a whole
-  /// tile.
-  inline __attribute__((always_inline)) void advance_to(std::uint64_t fields, std::uint8_t* rings) {
-    if (fields_ >= fields || step_ == steps_) return;
+  const std::uint8_t* tile(int group, std::int64_t place) const {
+    return rings + group * kRingBytes + place * kTileFields * kFieldBytes;
+  }
+
+  /// Unpacks one step of each group. kWhole: there is one; otherwise zeros may stand for it.
+  template <bool kWhole>
+  inline __attribute__((always_inline)) void unpack(std::int64_t step, std::int64_t place) {
+    const __m512i mask = _mm512_set1_epi8(0x03);
     for (int g = 0; g < kGroups; ++g) {
-      const std::uint8_t* weights = weights_ + (g * steps_ + step_) * kStepBytes;
-      const __m512i mask = _mm512_set1_epi8(0x03);
-      if constexpr (kPrefetch) prefetch_stream(weights);
-      TritDecoder::Fields four_and_one = decoder_.decode(_mm512_loadu_si512(weights));
-      for (std::uint64_t f = 0; f < 4; ++f) {
-        _mm512_store_si512(ring_field(rings, g, fields_ + f), _mm512_and_si512(four_and_one.four, mask));
+      std::uint8_t* field = rings + g * kRingBytes + place * kUnpackedBytes;
+      if (!kWhole && step >= steps) {
+        for (int f = 0; f < kTritFields; ++f) _mm512_store_si512(field + f * kFieldBytes, _mm512_setzero_si512());
+        continue;
+      }
+      const std::uint8_t* bytes = packed + (g * steps + step) * kStepBytes;
+      if constexpr (kPrefetch) prefetch_stream(bytes);
+      TritDecoder::Fields four_and_one = decoder.decode(_mm512_loadu_si512(bytes));
+      for (int f = 0; f < 4; ++f, field += kFieldBytes) {
+        _mm512_store_si512(field, _mm512_and_si512(four_and_one.four, mask));
         four_and_one.four = _mm512_srli_epi16(four_and_one.four, 2);
       }
       // 0, 81 or 162: the two upper bits are the trit.
-      _mm512_store_si512(ring_field(rings, g, fields_ + 4),
-                         _mm512_and_si512(_mm512_srli_epi16(four_and_one.fifth, 6), mask));
-    }
-    fields_ += kTritFields;
-    if (++step_ < steps_) return;
-    for (; fields_ % kTileFields != 0; ++fields_) {
-      for (int g = 0; g < kGroups; ++g) _mm512_store_si512(ring_field(rings, g, fields_), _mm512_setzero_si512());
+      _mm512_store_si512(field, _mm512_and_si512(_mm512_srli_epi16(four_and_one.fifth, 6), mask));
     }
   }
 
- private:
-  TritDecoder decoder_;
-  const std::uint8_t* weights_;
-  std::int64_t steps_, step_ = 0;
-  std::uint64_t fields_ = 0;
+  /// What is unpacked beside a tile in one of its quarters; `first` is the first step of its five tiles.
+  template <bool kWhole, int kQuarter>
+  inline __attribute__((always_inline)) void unpack_beside(std::int64_t first) {
+    settle_memory();
+    constexpr std::int64_t kStep = step_beside(kQuarter);
+    if constexpr (unpacks(kQuarter)) unpack<kWhole>(first + kStep, kStep % kRingSteps);
+    settle_memory();
+  }
 };
+
+/// Codes of up to 32 tokens, and where what is made of their sums will be stored.
+struct Tokens {
+  const std::int8_t *first, *second;
+  std::int64_t stride;
+  const float* y;
+  std::int64_t y_stride, fetched;
+};
+
+/// Fetches into the first cache what some tiles on will be loaded of eight rows of codes: a tile's sixteen lines from the
+/// second cache, waited for one after the other, take longer than its products.
+inline void fetch_codes(const std::int8_t* rows, std::int64_t stride, std::int64_t tile) {
+  constexpr std::int64_t kTilesAhead = 3;
+  for (std::int64_t r = 0; r < 8; ++r) {
+    _mm_prefetch(reinterpret_cast<const char*>(rows + r * stride + (tile + kTilesAhead) * kTileCols), _MM_HINT_T0);
+  }
+}
+
+/// The tile at kPlace of the five that begin with tile `five`.
+template <int kGroups, int kTokenTiles, bool kPrefetch, bool kWhole, int kPlace>
+inline __attribute__((always_inline)) void multiply_tile(Weights<kGroups, kPrefetch>& weights, const Tokens& tokens,
+                                                         std::int64_t five) {
+  const std::int64_t tile = five + kPlace, step = five / kRingTiles * kRingSteps;
+  // A line of y that is not there yet would be waited for once for each token after the multiplication.
+  if (tile < tokens.fetched) {
+    for (int g = 0; g < kGroups; ++g) {
+      _mm_prefetch(reinterpret_cast<const char*>(tokens.y + tile * tokens.y_stride + g * kGroupRows), _MM_HINT_T0);
+    }
+  }
+  constexpr bool kManyTokens = kTokenTiles == 2;
+  _tile_loadd(4, tokens.first + tile * kTileCols, tokens.stride);
+  _tile_loadd(6, weights.tile(0, kPlace), kFieldBytes);
+  if constexpr (kManyTokens) fetch_codes(tokens.first, tokens.stride, tile);
+  weights.template unpack_beside<kWhole, 4 * kPlace>(step);
+  _tile_dpbsud(0, 4, 6);
+  if constexpr (kGroups == 2) _tile_loadd(7, weights.tile(1, kPlace), kFieldBytes);
+  if constexpr (kManyTokens) fetch_codes(tokens.first + 8 * tokens.stride, tokens.stride, tile);
+  weights.template unpack_beside<kWhole, 4 * kPlace + 1>(step);
+  if constexpr (kGroups == 2) _tile_dpbsud(1, 4, 7);
+  if constexpr (kTokenTiles == 2) _tile_loadd(5, tokens.second + tile * kTileCols, tokens.stride);
+  if constexpr (kManyTokens) fetch_codes(tokens.second, tokens.stride, tile);
+  weights.template unpack_beside<kWhole, 4 * kPlace + 2>(step);
+  if constexpr (kTokenTiles == 2) _tile_dpbsud(2, 5, 6);
+  if constexpr (kManyTokens) fetch_codes(tokens.second + 8 * tokens.stride, tokens.stride, tile);
+  weights.template unpack_beside<kWhole, 4 * kPlace + 3>(step);
+  if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_dpbsud(3, 5, 7);
+}
 
 /// All columns of one or two groups with up to 16 or 32 tokens.
 template <int kGroups, int kTokenTiles, bool kPrefetch>
 void multiply_block(const TernaryTask& task, std::int64_t group, std::int64_t token) {
   const std::int64_t tiles = (task.steps * kTritFields + kTileFields - 1) / kTileFields;
-  const auto stride = task.code_stride;
-  const std::int8_t* first = task.codes + token * stride;
-  const std::int8_t* second = first + kTileTokens * stride;
   alignas(64) std::uint8_t rings[kGroups * kRingBytes];
-  Unpacker<kGroups, kPrefetch> weights(task.weights + group * task.steps * kStepBytes, task.steps);
-  // A line of y that is not there yet would be waited for once for each token after the multiplication.
+  Weights<kGroups, kPrefetch> weights{task.weights + group * task.steps * kStepBytes, task.steps, rings, {}};
+  const std::int8_t* codes = task.codes + token * task.code_stride;
   const std::int64_t rest = task.tokens - token;
-  const std::int64_t fetched = task.y == nullptr ? 0 : rest < kBlockTokens ? rest : kBlockTokens;
-  const float* y = task.y == nullptr ? nullptr : task.y + token * task.y_stride + group * kGroupRows;
-
+  const Tokens tokens{codes,
+                      codes + kTileTokens * task.code_stride,
+                      task.code_stride,
+                      task.y == nullptr ? nullptr : task.y + token * task.y_stride + group * kGroupRows,
+                      task.y_stride,
+                      task.y == nullptr     ? 0
+                      : rest < kBlockTokens ? rest
+                                            : kBlockTokens};
   _tile_zero(0);
   if constexpr (kGroups == 2) _tile_zero(1);
   if constexpr (kTokenTiles == 2) _tile_zero(2);
   if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_zero(3);
-  for (std::int64_t field = 0; field < kAhead * kTileFields; field += kTritFields) {
-    weights.advance_to(kAhead * kTileFields, rings);
-  }
+  for (std::int64_t step = 0; step < kStepsAhead; ++step) weights.template unpack<false>(step, step);
   settle_memory();
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    // A quarter of a tile is unpacked before each multiplication.
-    const auto unpack = [&, fields = (tile + kAhead) * kTileFields](int quarter) {
-      settle_memory();
-      weights.advance_to(static_cast<std::uint64_t>(fields + (quarter + 1) * kTileFields / 4), rings);
-      settle_memory();
-    };
-    if (tile < fetched) {
-      for (int g = 0; g < kGroups; ++g) {
-        _mm_prefetch(reinterpret_cast<const char*>(y + tile * task.y_stride + g * kGroupRows), _MM_HINT_T0);
-      }
-    }
-    // Codes come from the second cache and are used once for each pair of groups: the hint spares the first cache.
-    _tile_stream_loadd(4, first + tile * kTileCols, stride);
-    _tile_loadd(6, ring_tile(rings, 0, static_cast<std::uint64_t>(tile)), kFieldBytes);
-    unpack(0);
-    _tile_dpbsud(0, 4, 6);
-    if constexpr (kGroups == 2) _tile_loadd(7, ring_tile(rings, 1, static_cast<std::uint64_t>(tile)), kFieldBytes);
-    unpack(1);
-    if constexpr (kGroups == 2) _tile_dpbsud(1, 4, 7);
-    if constexpr (kTokenTiles == 2) _tile_stream_loadd(5, second + tile * kTileCols, stride);
-    unpack(2);
-    if constexpr (kTokenTiles == 2) _tile_dpbsud(2, 5, 6);
-    unpack(3);
-    if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_dpbsud(3, 5, 7);
+  std::int64_t five = 0;
+  for (; five / kRingTiles * kRingSteps + kStepsAhead + kRingSteps <= task.steps; five += kRingTiles) {
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 0>(weights, tokens, five);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 1>(weights, tokens, five);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 2>(weights, tokens, five);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 3>(weights, tokens, five);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 4>(weights, tokens, five);
+  }
+  for (; five < tiles; five += kRingTiles) {
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 0>(weights, tokens, five);
+    if (five + 1 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 1>(weights, tokens, five);
+    if (five + 2 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 2>(weights, tokens, five);
+    if (five + 3 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 3>(weights, tokens, five);
+    if (five + 4 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 4>(weights, tokens, five);
   }
 
   constexpr std::int64_t kSumsStride = kGroupRows * sizeof(std::int32_t);
