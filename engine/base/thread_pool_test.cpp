@@ -25,6 +25,15 @@ TEST_CASE("every chunk runs exactly once, whatever the number of threads") {
   }
 }
 
+TEST_CASE("neighbouring chunks mostly run on one thread") {
+  bh::ThreadPool pool(2);
+  std::vector<int> owner(1000);
+  pool.run(1000, [&](std::int64_t chunk, int thread) { owner[static_cast<std::size_t>(chunk)] = thread; });
+  int changes = 0;
+  for (std::size_t i = 1; i < owner.size(); ++i) changes += owner[i] != owner[i - 1] ? 1 : 0;
+  CHECK(changes < 40);  // each piece takes a quarter of what is left
+}
+
 TEST_CASE("results written in a region are visible after it") {
   bh::ThreadPool pool(3);
   std::vector<std::int64_t> values(1000);
