@@ -326,8 +326,9 @@ void CpuBackend::head_best(std::int32_t wanted) {
   norm_output();
   best_.assign(static_cast<std::size_t>(n_rows_), {});
   if (screened_head_ && !reference()) {
-    screened_head_->best(h_.row(0), h_.stride, wanted, best_);
-    count(kScreen, n_rows_);
+    const std::int64_t n_few = screened_head_->best(h_.row(0), h_.stride, wanted, best_);
+    count(kScreenFew, n_few);
+    count(kScreen, n_rows_ - n_few);
   }
   for (std::int64_t row = 0; row < n_rows_; ++row) {
     auto& [best, rescored] = best_[static_cast<std::size_t>(row)];
@@ -366,6 +367,7 @@ std::vector<KernelCount> CpuBackend::kernel_counts() const {
                                                     "q8_0." + dense,
                                                     "q6_k." + dense,
                                                     "head_screen." + kernels_.screen_isa,
+                                                    "head_screen." + kernels_.screen_few_isa,
                                                     "head_rescore." + dense,
                                                     "rms_norm." + floats,
                                                     "quantize_i8." + floats,

@@ -40,7 +40,7 @@ struct RowBuffer {
   const float* row(std::int64_t i) const noexcept { return data.data() + i * stride; }
 };
 
-inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix that a thread takes at a time
+inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix in one chunk
 inline constexpr std::int64_t kTokenTile = 128;      ///< rows of a step whose sums are made at a time
 
 class CpuBackend final : public Backend {
@@ -85,6 +85,7 @@ class CpuBackend final : public Backend {
     kDenseQ8,
     kDenseQ6,
     kScreen,
+    kScreenFew,
     kRescore,
     kNorm,
     kQuantize,

@@ -1,4 +1,4 @@
-// Products with the weights: cut into chunks of rows that the threads take by turns, each counted by its kernel.
+// Products with the weights: cut into chunks of rows, of which the threads take runs, each counted by its kernel.
 #include <algorithm>
 
 #include "engine/base/error.h"
@@ -7,7 +7,7 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 48 << 10;  // weights one thread takes at a time: large enough to stream
+constexpr std::int64_t kChunkBytes = 48 << 10;  // of weights: the least that a thread takes
 constexpr std::int64_t kMaxChunkRows = 512;
 constexpr std::int64_t kSumsAtOnce = 256;      // groups times rows: their sums stay in a core's first cache
 constexpr std::int64_t kBlockBytes = 1 << 20;  // codes that are multiplied by all weights before the next ones

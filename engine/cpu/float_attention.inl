@@ -4,6 +4,8 @@
 namespace bh::engine {
 namespace {
 
+constexpr int kRegisterHeads = 4;
+
 template <class Element>
 inline constexpr bool kScaled = false;
 template <>
@@ -18,14 +20,14 @@ struct Scores {
 /// Vectors of positions or dimensions whose sums are formed side by side where registers hold them: the sums of one
 /// vector of few heads would wait for each other.
 template <int kRows, int kHeads>
-inline constexpr int kVectors = 4 * kRegisterRows >= 2 * kRows* kHeads ? 2 : 1;
+inline constexpr int kVectors = 2 * kRows* kHeads <= kRegisterRows* kRegisterHeads ? 2 : 1;
 
 /// Scores of the kTiles * 16 positions from `at` on: lane = position, dimensions in index order.
 template <class Element, int kTiles, int kRows, int kHeads>
 inline void score_positions(const AttentionTask& task, std::int64_t row, std::int64_t head,
                             Scores<kRows, kHeads>& scores, std::int64_t at) {
   const auto* keys = static_cast<const typename Element::Value*>(task.keys) + at * task.head_dim;
-  const auto* values = static_cast<const typename Element::Value*>(task.values) + at * task.value_stride;  // for later
+  const auto* values = static_cast<const typename Element::Value*>(task.values) + at * task.value_stride;
   Vec dot[kTiles][kRows][kHeads];
   for (auto& tile : dot) {
     for (auto& of_row : tile) {

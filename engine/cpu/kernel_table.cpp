@@ -18,9 +18,9 @@ struct Row {
   std::string_view isa;
   const char* (*why_unusable)(const HostFacts&);  ///< nullptr if usable
   Functions functions;
+  std::int64_t least_tokens = 1;  ///< with fewer tokens the next row of the layout is taken
   TernaryLayout layout = TernaryLayout::two_bits;
-  std::int64_t least_tokens = 1;  ///< ternary products with fewer tokens take the next row of the layout
-  bool unasked = true;            ///< may be taken without being asked for
+  bool unasked = true;  ///< may be taken without being asked for
 };
 
 const char* always_usable(const HostFacts&) { return nullptr; }
@@ -54,9 +54,9 @@ constexpr auto kTrits = TernaryLayout::trits;
 // instruction set has a ternary row.
 constexpr Row kRows[] = {
 #if defined(__x86_64__)
-    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kTrits, kAmxTokens},
+    {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kAmxTokens, kTrits},
     // For few tokens beside AMX; on CPUs without AMX nobody has timed it beside the next row.
-    {Op::ternary_matmul, "i2_s.avx512_vbmi", "avx512_vbmi", needs_avx512_vbmi, ternary_avx512_vbmi, kTrits, 1, false},
+    {Op::ternary_matmul, "i2_s.avx512_vbmi", "avx512_vbmi", needs_avx512_vbmi, ternary_avx512_vbmi, 1, kTrits, false},
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
     {Op::ternary_matmul, "i2_s.avx_vnni", "avx_vnni", needs_avx_vnni, ternary_avx_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
@@ -73,7 +73,7 @@ constexpr Row kRows[] = {
 #endif
     {Op::dense_matmul, "dense.scalar", "scalar", always_usable, dense_scalar},
 #if defined(__x86_64__)
-    {Op::head_screen, "screen.amx_int8", "amx_int8", needs_amx_int8, screen_amx},
+    {Op::head_screen, "screen.amx_int8", "amx_int8", needs_amx_int8, screen_amx, kAmxTokens},
     {Op::head_screen, "screen.avx512_vnni", "avx512_vnni", needs_avx512_vnni, screen_avx512},
     {Op::head_screen, "screen.avx_vnni", "avx_vnni", needs_avx_vnni, screen_avx_vnni},
     {Op::head_screen, "screen.avx2", "avx2", needs_avx2, screen_avx2},
@@ -124,6 +124,14 @@ const Row& choose(Op op, std::string_view forced, const HostFacts& host) {
   });
 }
 
+/// The row itself, or the next lesser one for few tokens: the rows of an op stand best first.
+const Row& serving_few(const Row& chosen, const HostFacts& host) {
+  return *std::find_if(&chosen, std::end(kRows), [&](const Row& row) {
+    return row.op == chosen.op && row.least_tokens == 1 && row.layout == chosen.layout &&
+           row.why_unusable(host) == nullptr;
+  });
+}
+
 }  // namespace
 
 std::string_view to_string(Op op) noexcept {
@@ -158,21 +166,21 @@ BoundKernels bind_kernels(std::string_view forced, const HostFacts& host) {
   const Row& dense = choose(Op::dense_matmul, forced, host);
   const Row& screen = choose(Op::head_screen, forced, host);
   const Row& floats = choose(Op::float_ops, forced, host);
-  // The rows of the op stand best first, so the lesser ones are behind it.
-  const Row& few = *std::find_if(&ternary, std::end(kRows), [&](const Row& row) {
-    return row.least_tokens == 1 && row.layout == ternary.layout && row.why_unusable(host) == nullptr;
-  });
+  const Row &few = serving_few(ternary, host), &screen_few = serving_few(screen, host);
   return {std::get<TernaryKernel>(ternary.functions),
           std::get<TernaryKernel>(few.functions),
           ternary.least_tokens,
           ternary.layout,
           &std::get<const DenseKernels& (*)() noexcept>(dense.functions)(),
           &std::get<const ScreenKernels& (*)() noexcept>(screen.functions)(),
+          &std::get<const ScreenKernels& (*)() noexcept>(screen_few.functions)(),
+          screen.least_tokens,
           &std::get<const FloatKernels& (*)() noexcept>(floats.functions)(),
           std::string(ternary.name),
           std::string(few.name),
           std::string(dense.isa),
           std::string(screen.isa),
+          std::string(screen_few.isa),
           std::string(floats.isa)};
 }
 

@@ -32,11 +32,14 @@ struct BoundKernels {
   TernaryLayout layout;  ///< of the weights that both take
   const DenseKernels* dense;
   const ScreenKernels* screen;
+  const ScreenKernels* screen_few;  ///< for fewer tokens than screen_least_tokens
+  std::int64_t screen_least_tokens;
   const FloatKernels* floats;
   std::string ternary_name;  ///< "i2_s.avx512_vnni"
   std::string ternary_few_name;
-  std::string dense_isa;  ///< the dense kernel of a format is named "f16.<isa>"
-  std::string screen_isa;
+  std::string dense_isa;   ///< the dense kernel of a format is named "f16.<isa>"
+  std::string screen_isa;  ///< the screen's row is named "screen.<isa>"
+  std::string screen_few_isa;
   std::string float_isa;
 };
 

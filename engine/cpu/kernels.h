@@ -71,16 +71,19 @@ struct DenseKernels {
 
 // --- the 6-bit copy of a large LM head (screened_head.h)
 
-// A step holds some columns of kGroupRows rows, as four fields of kFieldCols columns; a value is code + kScreenOffset.
-// Three vectors of 64 bytes have field 0, 1 and 2 in the lower six bits, byte 4 * r + j for row r and the field's
-// column j; field 3 is in their upper two bits, its highest ones in the first vector.
+// A step holds kScreenCols columns of kGroupRows rows, as four fields of kFieldCols columns; a value is
+// code + kScreenOffset. Three vectors of kScreenVectorBytes have field 0, 1 and 2 in the lower six bits, byte 4 * r + j
+// for row r and the field's column j; field 3 is in their upper two bits, its highest bits in the first vector.
 inline constexpr std::int64_t kScreenCols = 16;
 inline constexpr std::int64_t kScreenVectorBytes = 64;
 inline constexpr std::int64_t kScreenStepBytes = 3 * kScreenVectorBytes;
-inline constexpr int kScreenLimit = 31;  ///< of |code|
-inline constexpr int kScreenOffset = 32;
+inline constexpr int kScreenLimit = 31;   ///< of |code|
+inline constexpr int kScreenOffset = 32;  ///< makes every value positive
+inline constexpr int kScreenRadix = 64;
+inline constexpr int kScreenHigh = 63;  ///< of |high|
+inline constexpr int kScreenLow = 32;   ///< of |low|
 
-/// Exact sums of a group of rows with inputs in two planes. An input is 128 * high + low, |high| <= 127, |low| <= 64.
+/// Exact sums of a group of rows with inputs in two planes: an input is kScreenRadix * high + low.
 struct ScreenTask {
   const std::uint8_t* codes;  ///< first group; groups are steps * kScreenStepBytes apart
   std::int64_t groups;

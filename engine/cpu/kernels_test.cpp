@@ -2,6 +2,7 @@
 // to the bit. Lengths of 0 to 2 vectors and primes, misaligned and extreme values, guards behind every output.
 #include "engine/cpu/kernels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -62,6 +63,41 @@ TEST_CASE("ternary products equal the definition on every instruction set") {
           INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens, extreme " << extreme);
           REQUIRE(run(kernels.ternary, kernels.layout) == expected);
           REQUIRE(run(kernels.ternary_few, kernels.layout) == expected);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("screening sums equal the definition on every instruction set") {
+  std::mt19937 random(4);
+  std::int64_t groups = 0;
+  for (const std::int64_t cols : {64, 128, 192, 320, 640, 1024}) {  // 1 to 16 tiles of AMX
+    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17}) {
+      for (const bool extreme : {false, true}) {  // where int16 sums would wrap
+        groups = groups % 3 + 1;
+        const std::int64_t steps = cols / kScreenCols;
+        std::vector<std::uint8_t> codes(static_cast<std::size_t>(groups * steps * kScreenStepBytes), 0xff);
+        std::vector<std::int8_t> planes(static_cast<std::size_t>(tokens * 2 * cols));
+        if (!extreme) std::generate(codes.begin(), codes.end(), [&] { return static_cast<std::uint8_t>(random()); });
+        for (std::size_t i = 0; i < planes.size(); ++i) {
+          const int limit = i / static_cast<std::size_t>(cols) % 2 == 0 ? kScreenHigh : kScreenLow;
+          const int any = static_cast<int>(random() % static_cast<unsigned>(2 * limit + 1)) - limit;
+          planes[i] = static_cast<std::int8_t>(!extreme ? any : random() % 8 == 0 ? -limit : limit);
+        }
+        const std::size_t count = static_cast<std::size_t>(groups * tokens * 2 * kGroupRows);
+        const auto run = [&](const ScreenKernels& kernels) {
+          std::vector<std::int32_t> sums(count + 16, 77);
+          kernels.multiply({codes.data(), groups, steps, planes.data(), tokens, sums.data()});
+          return sums;
+        };
+        const auto expected = run(*scalar().screen);
+        for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
+        if (extreme) REQUIRE(expected.front() > 30 * cols * (kScreenLimit + kScreenOffset));
+        for (const BoundKernels& kernels : usable_kernels()) {
+          INFO(kernels.screen_isa << ", " << cols << " columns, " << tokens << " tokens, extreme " << extreme);
+          REQUIRE(run(*kernels.screen) == expected);
+          REQUIRE(run(*kernels.screen_few) == expected);
         }
       }
     }
@@ -390,6 +426,7 @@ TEST_CASE("an instruction set without a row of its own takes the next lesser one
     CHECK(bound.ternary_name == info.name);
     CHECK(bound.dense_isa == (lesser.count(info.isa) > 0 ? lesser.at(info.isa) : info.isa));
     CHECK(bound.float_isa == bound.dense_isa);
+    CHECK(bound.screen_few_isa == (info.isa == "amx_int8" ? "avx512_vnni" : bound.screen_isa));
   }
 #if defined(__x86_64__)
   bh::HostFacts host;

@@ -1,6 +1,6 @@
 // Screening a large LM head with AMX-INT8: sixteen unpacked fields of a group are a tile of codes as they stand, and
 // each plane of up to 16 inputs is a tile of inputs, so one reading of the copy serves them all. The vector units
-// unpack two tiles ahead of the multiplication and beside it. A few inputs gain nothing by tiles.
+// unpack two tiles ahead of the multiplication and beside it.
 #include <immintrin.h>
 
 #include "engine/base/prefetch.h"
@@ -11,7 +11,6 @@
 namespace bh::engine {
 namespace {
 
-constexpr std::int64_t kLeastTokens = 3;
 constexpr std::int64_t kTileTokens = 16;
 constexpr std::int64_t kTileSteps = 4;
 constexpr std::int64_t kTileCols = kTileSteps * kScreenCols;
@@ -36,9 +35,7 @@ struct Ring {
 
   inline __attribute__((always_inline)) void unpack_step(const std::uint8_t* codes, std::int64_t step) {
     const std::uint8_t* packed = codes + step * kScreenStepBytes;
-    for (std::int64_t line = 0; line < kScreenStepBytes; line += 64) {
-      prefetch_stream(packed + line);
-    }
+    prefetch_stream(packed, kScreenStepBytes);
     __m512i fields[4];
     unpack_six_bits(packed, fields);
     std::uint8_t* lines = tile(step / kTileSteps) + step % kTileSteps * (kScreenCols * kGroupRows);
@@ -93,7 +90,6 @@ void screen_groups(const ScreenTask& task, std::int64_t group, std::int64_t toke
 }  // namespace
 
 void screen_rows_amx(const ScreenTask& task) noexcept {
-  if (task.tokens < kLeastTokens) return screen_rows_avx512(task);
   for (std::int64_t token = 0; token < task.tokens; token += kTileTokens) {
     configure(task.tokens - token < kTileTokens ? task.tokens - token : kTileTokens);
     std::int64_t group = 0;

@@ -9,17 +9,17 @@ namespace {
 
 /// Of eight rows.
 struct Sums {
-  __m256i sum = _mm256_setzero_si256();
+  __m256i rows = _mm256_setzero_si256();
 
-  /// Two pairs of products of six with eight bits stay in int16: 4 * 63 * 127 = 32004.
   void add_products(const __m256i (&fields)[4], const std::int8_t* plane) {
-    __m256i pairs[4];
-    for (int f = 0; f < 4; ++f) pairs[f] = _mm256_maddubs_epi16(fields[f], broadcast_256(plane + kFieldCols * f));
-    const __m256i ones = _mm256_set1_epi16(1);
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(pairs[0], pairs[1]), ones));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(pairs[2], pairs[3]), ones));
+    constexpr int kLargest = kScreenLimit + kScreenOffset;
+    static_assert(8 * kLargest * kScreenHigh < 1 << 15, "a pair of products of each field stays in int16");
+    __m256i pairs = _mm256_maddubs_epi16(fields[0], broadcast_256(plane));
+    for (int f = 1; f < 4; ++f) {
+      pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(fields[f], broadcast_256(plane + kFieldCols * f)));
+    }
+    rows = _mm256_add_epi32(rows, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
-  __m256i rows() const { return sum; }
 };
 
 }  // namespace

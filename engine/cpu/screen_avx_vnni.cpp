@@ -7,17 +7,13 @@
 namespace bh::engine {
 namespace {
 
-/// Of eight rows. Two sums hide the multiply's latency.
+/// Of eight rows. One vector only: four tokens fill the registers, and one token waits for memory anyway.
 struct Sums {
-  __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+  __m256i rows = _mm256_setzero_si256();
 
   void add_products(const __m256i (&fields)[4], const std::int8_t* plane) {
-    even = _mm256_dpbusd_avx_epi32(even, fields[0], broadcast_256(plane));
-    odd = _mm256_dpbusd_avx_epi32(odd, fields[1], broadcast_256(plane + kFieldCols));
-    even = _mm256_dpbusd_avx_epi32(even, fields[2], broadcast_256(plane + 2 * kFieldCols));
-    odd = _mm256_dpbusd_avx_epi32(odd, fields[3], broadcast_256(plane + 3 * kFieldCols));
+    for (int f = 0; f < 4; ++f) rows = _mm256_dpbusd_avx_epi32(rows, fields[f], broadcast_256(plane + kFieldCols * f));
   }
-  __m256i rows() const { return _mm256_add_epi32(even, odd); }
 };
 
 }  // namespace

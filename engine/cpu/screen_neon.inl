@@ -27,7 +27,7 @@ inline void unpack_six_bits(const std::uint8_t* quarter_step, int8x16_t (&fields
 void screen_group(const std::uint8_t* codes, std::int64_t steps, const std::int8_t* planes, std::int32_t* dst) {
   Sums high[4], low[4];
   for (std::int64_t step = 0; step < steps; ++step, codes += kScreenStepBytes, planes += kScreenCols) {
-    for (std::int64_t line = 0; line < kScreenStepBytes; line += 64) prefetch_stream(codes + line);
+    prefetch_stream(codes, kScreenStepBytes);
     int8x16_t h[4], l[4];
     for (int f = 0; f < 4; ++f) {
       h[f] = repeat(planes + kFieldCols * f);

@@ -12,9 +12,10 @@ namespace bh::engine {
 namespace {
 
 constexpr std::int64_t kLeastBytes = 4 << 20;    // a smaller head stays in a cache: nothing to gain
-constexpr std::int64_t kMostCols = 1 << 17;      // sums of 63 * 127 stay in int32
-constexpr std::int64_t kChunkBytes = 128 << 10;  // one thread takes at a time
-constexpr double kInputSteps = 127 * 128 + 63;   // the largest |q| that two planes hold
+constexpr std::int64_t kMostCols = 1 << 17;      // sums stay in int32, and norms as accurate as pack_group says
+constexpr std::int64_t kChunkBytes = 128 << 10;  // of a chunk, the least that a thread takes
+constexpr std::int64_t kMostShare = 8;           // with more than an eighth of the rows the full head is as quick
+constexpr double kInputSteps = kScreenHigh * kScreenRadix + kScreenLow - 1;  // the largest |q| that two planes hold
 constexpr double kFarBelowOverflow = 1e37;
 constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
 
@@ -44,7 +45,7 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       pool_(pool),
       groups_(round_up(head.rows, kGroupRows) / kGroupRows),
       steps_(round_up(head.cols, kPad) / kScreenCols),
-      groups_per_chunk_(std::max<std::int64_t>(1, kChunkBytes / (steps_ * kScreenStepBytes))),
+      groups_per_chunk_(std::max<std::int64_t>(2, kChunkBytes / (steps_ * kScreenStepBytes) / 2 * 2)),
       codes_(static_cast<std::size_t>(groups_ * steps_ * kScreenStepBytes)),
       bounds_(static_cast<std::size_t>(groups_)),
       planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
@@ -67,14 +68,14 @@ void ScreenedHead::pack_group(std::int64_t group) {
   const double m = static_cast<double>(steps_ * kScreenCols / kPad + 6) * 0x1p-24, rounding = m / (1.0 - m);
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
     const std::int64_t row = group * kGroupRows + r;
-    if (row >= head_.rows) break;  // codes of any value with bounds of 0, which are not looked at
+    if (row >= head_.rows) break;  // codes and bounds stay 0: near 0, but never among the rows taken
     std::uint8_t* const first = codes_.data() + group * steps_ * kScreenStepBytes + kFieldCols * r;
     ScreenRow packed;
     screen_packer(*kernels_.screen, head_.format->type)(head_.bytes.data() + row * row_bytes, head_.cols, first,
                                                         &packed);
-    // The norms are float sums of squares: far more accurate than the part in ten thousand added here, but for what
-    // underflowed.
-    constexpr double kSums = 1.0 + 1e-4, kUnderflow = 1e-20;
+    // The norms are float sums of squares, 64 partial ones: of kMostCols columns accurate to 6e-5 of the norm, but for
+    // squares that underflowed, which leave out at most sqrt(kMostCols * 2^-150) = 1e-20.
+    constexpr double kSums = 1.0 + 1e-4, kUnderflow = 1e-19;
     const double of_input = (std::sqrt(static_cast<double>(packed.residue_squares)) +
                              rounding * std::sqrt(static_cast<double>(packed.squares))) *
                                 kSums +
@@ -104,7 +105,8 @@ bool ScreenedHead::take_input(const float* x, Input& input, std::int8_t* planes)
     const int q = static_cast<int>(std::lrint(value * inverse));
     const double residue = value - input.step * q;
     residue_squares += residue * residue;
-    const int high = (q + 64) >> 7, low = q - 128 * high;  // -127 .. 127, -64 .. 63
+    const int high = (q + kScreenLow) >> 6, low = q - kScreenRadix * high;
+    static_assert(kScreenRadix == 1 << 6 && kScreenLow == kScreenRadix / 2);
     planes[i] = static_cast<std::int8_t>(high);
     planes[i + steps_ * kScreenCols] = static_cast<std::int8_t>(low);
     input.high_sum += high;
@@ -119,8 +121,8 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
   const auto inputs = static_cast<std::int64_t>(n_inputs_);
   std::int32_t* const sums =
       sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
-  kernels_.screen->multiply(
-      {codes_.data() + first * steps_ * kScreenStepBytes, groups, steps_, planes_.data(), inputs, sums});
+  const ScreenKernels& kernels = few() ? *kernels_.screen_few : *kernels_.screen;
+  kernels.multiply({codes_.data() + first * steps_ * kScreenStepBytes, groups, steps_, planes_.data(), inputs, sums});
   for (std::int64_t i = 0; i < inputs; ++i) {
     Input& input = inputs_[static_cast<std::size_t>(i)];
     float largest = -std::numeric_limits<float>::infinity();
@@ -138,10 +140,10 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
   float upper[kGroupRows];
   double below[kGroupRows];
   // Without branches, so that it becomes vector code. Doubles hold the integers.
-  const auto offset = static_cast<double>(kScreenOffset * (128 * input.high_sum + input.low_sum));
+  const auto offset = static_cast<double>(kScreenOffset * (kScreenRadix * input.high_sum + input.low_sum));
   const double step = input.step, norm = input.norm, residue_norm = input.residue_norm;
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
-    const double product = 128.0 * sums[r] + sums[r + kGroupRows] - offset;
+    const double product = kScreenRadix * static_cast<double>(sums[r]) + sums[r + kGroupRows] - offset;
     const double of_input = static_cast<double>(bounds.of_input[r]);
     const double of_residue = static_cast<double>(bounds.of_residue[r]);
     const double near = static_cast<double>(bounds.scale[r]) * (step * product);
@@ -171,11 +173,14 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
   }
 }
 
-void ScreenedHead::best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
+std::int64_t ScreenedHead::best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
+  std::int64_t n_few = 0;
   for (std::size_t done = 0; done < found.size(); done += kTogether) {
     best_together(x + static_cast<std::int64_t>(done) * stride, stride, count,
                   found.subspan(done, std::min(kTogether, found.size() - done)));
+    if (few()) n_few += static_cast<std::int64_t>(n_inputs_);
   }
+  return n_few;
 }
 
 void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
@@ -186,7 +191,7 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
     found[i].rescored = -1;
     if (inputs_.size() == n_inputs_) inputs_.emplace_back();
     Input& input = inputs_[n_inputs_];
-    const bool taken = count >= 1 && count <= head_.rows &&
+    const bool taken = count >= 1 && count <= head_.rows / kMostShare &&
                        take_input(x + static_cast<std::int64_t>(i) * stride, input,
                                   planes_.data() + static_cast<std::int64_t>(n_inputs_) * plane_bytes);
     if (!taken) continue;
@@ -230,11 +235,10 @@ void ScreenedHead::rescore(Input& input, const float* x, std::int64_t count, Fou
     input.upper[static_cast<std::size_t>(rows.back())] = kNone;  // not to be multiplied twice
   }
   std::vector<Candidate> candidates = multiply(rows, x);
-  float enough = std::numeric_limits<float>::infinity();  // `count` logits are no smaller
-  for (const Candidate& candidate : candidates) {
-    if (!std::isfinite(candidate.logit)) return;
-    enough = std::min(enough, candidate.logit);
-  }
+  // `count` logits are no smaller. Were one of these not finite, nor would most rows have finite bounds, and too many
+  // be left below.
+  float enough = std::numeric_limits<float>::infinity();
+  for (const Candidate& candidate : candidates) enough = std::min(enough, candidate.logit);
 
   rows.clear();
   const std::int64_t chunk_rows = groups_per_chunk_ * kGroupRows;
@@ -245,7 +249,7 @@ void ScreenedHead::rescore(Input& input, const float* x, std::int64_t count, Fou
       if (!(input.upper[static_cast<std::size_t>(row)] < enough)) rows.push_back(row);
     }
   }
-  if (static_cast<std::int64_t>(rows.size()) > head_.rows / 8) return;
+  if (static_cast<std::int64_t>(rows.size()) > head_.rows / kMostShare) return;
   for (const Candidate& candidate : multiply(rows, x)) {
     if (!std::isnan(candidate.logit)) candidates.push_back(candidate);
   }

@@ -2,7 +2,7 @@
 // logit within a proven bound; only the rows that could be among the best are multiplied in their stored format. The
 // result is that of the full head, to the bit.
 //
-// The bound. Row w is held as s c + d with codes c of six bits, the input x as t q + e with 15-bit integers q. The
+// The bound. Row w is held as s c + d with codes c of six bits, the input x as t q + e with 13-bit integers q. The
 // integer I = c . q is exact, and |w . x - s t I| <= ||s c|| ||e|| + ||d|| ||x|| by Cauchy and Schwarz. The full head's
 // own rounding adds at most g ||w|| ||x||, where g = m u / (1 - m u), u = 2^-24, and no product passes through more
 // than m = cols / 64 + 6 roundings (kernels.h; Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
@@ -39,15 +39,16 @@ class ScreenedHead {
                const std::function<void(std::span<const std::byte>)>& on_packed = {});
 
   /// Finds the best `count` of one input in rank order, and how many rows were multiplied in full: -1 where screening
-  /// cannot decide at a profit (an input that is not finite, or too many rows that could be among the best). Then
-  /// `best` is unchanged and the full head has to answer.
+  /// cannot decide at a profit (an input or too many logits that are not finite, or too many rows that are asked for or
+  /// could be among the best). Then `best` is unchanged and the full head has to answer.
   struct Found {
     std::vector<Candidate> best;
     std::int64_t rescored = -1;
   };
 
   /// For found.size() inputs x[i * stride], zero-padded to kPad. Up to kTogether of them share one reading of the copy.
-  void best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
+  /// Returns how many inputs were left to the kernel for few.
+  std::int64_t best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   static constexpr std::size_t kTogether = 16;
 
   std::size_t bytes() const noexcept { return codes_.size() + bounds_.size() * sizeof(RowBounds); }
@@ -74,6 +75,7 @@ class ScreenedHead {
   /// `count` best lower ones.
   void screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lower,
                     std::int64_t count, float& largest);
+  bool few() const noexcept { return static_cast<std::int64_t>(n_inputs_) < kernels_.screen_least_tokens; }
   void best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   void rescore(Input& input, const float* x, std::int64_t count, Found& found);
   /// Multiplies rows in their stored format.

@@ -25,9 +25,11 @@ constexpr std::int64_t kRingTiles = kTritFields;
 constexpr std::int64_t kRingBytes = kRingSteps * kUnpackedBytes;
 constexpr int kStepsAhead = 7;  // two tiles: stores have then reached the cache that tiles are loaded from
 
-/// Of the four quarters of each of five tiles all but every fifth unpack a step.
+/// Five tiles have twenty quarters and need sixteen steps: four of five quarters unpack one, the fifth none.
 constexpr bool unpacks(int quarter) { return quarter % 5 != 4; }
 constexpr std::int64_t step_beside(int quarter) { return kStepsAhead + quarter - quarter / 5; }
+static_assert(step_beside(18) + 1 == kStepsAhead + kRingSteps, "the next five tiles begin as these did");
+static_assert(kStepsAhead * kTritFields >= 2 * kTileFields, "two tiles are there before the first is multiplied");
 
 /// For up to 32 tokens. Sums are in tiles 0 to 3 (tile = 2 * tokens' tile + group), codes in 4 and 5, weights in 6
 /// and 7.
@@ -93,8 +95,8 @@ struct Tokens {
   std::int64_t y_stride, fetched;
 };
 
-/// Fetches into the first cache what some tiles on will be loaded of eight rows of codes: a tile's sixteen lines from the
-/// second cache, waited for one after the other, take longer than its products.
+/// Fetches into the first cache what some tiles on will be loaded of eight rows of codes: a tile's sixteen lines from
+/// the second cache, waited for one after the other, take longer than its products.
 inline void fetch_codes(const std::int8_t* rows, std::int64_t stride, std::int64_t tile) {
   constexpr std::int64_t kTilesAhead = 3;
   for (std::int64_t r = 0; r < 8; ++r) {
@@ -102,34 +104,34 @@ inline void fetch_codes(const std::int8_t* rows, std::int64_t stride, std::int64
   }
 }
 
-/// The tile at kPlace of the five that begin with tile `five`.
+/// The tile at kPlace of the five that begin with tile `first_tile`.
 template <int kGroups, int kTokenTiles, bool kPrefetch, bool kWhole, int kPlace>
 inline __attribute__((always_inline)) void multiply_tile(Weights<kGroups, kPrefetch>& weights, const Tokens& tokens,
-                                                         std::int64_t five) {
-  const std::int64_t tile = five + kPlace, step = five / kRingTiles * kRingSteps;
+                                                         std::int64_t first_tile) {
+  const std::int64_t tile = first_tile + kPlace, step = first_tile / kRingTiles * kRingSteps;
   // A line of y that is not there yet would be waited for once for each token after the multiplication.
   if (tile < tokens.fetched) {
     for (int g = 0; g < kGroups; ++g) {
       _mm_prefetch(reinterpret_cast<const char*>(tokens.y + tile * tokens.y_stride + g * kGroupRows), _MM_HINT_T0);
     }
   }
-  constexpr bool kManyTokens = kTokenTiles == 2;
+  constexpr bool kSecondTile = kTokenTiles == 2;  // of tokens
   _tile_loadd(4, tokens.first + tile * kTileCols, tokens.stride);
   _tile_loadd(6, weights.tile(0, kPlace), kFieldBytes);
-  if constexpr (kManyTokens) fetch_codes(tokens.first, tokens.stride, tile);
+  if constexpr (kSecondTile) fetch_codes(tokens.first, tokens.stride, tile);
   weights.template unpack_beside<kWhole, 4 * kPlace>(step);
   _tile_dpbsud(0, 4, 6);
   if constexpr (kGroups == 2) _tile_loadd(7, weights.tile(1, kPlace), kFieldBytes);
-  if constexpr (kManyTokens) fetch_codes(tokens.first + 8 * tokens.stride, tokens.stride, tile);
+  if constexpr (kSecondTile) fetch_codes(tokens.first + 8 * tokens.stride, tokens.stride, tile);
   weights.template unpack_beside<kWhole, 4 * kPlace + 1>(step);
   if constexpr (kGroups == 2) _tile_dpbsud(1, 4, 7);
-  if constexpr (kTokenTiles == 2) _tile_loadd(5, tokens.second + tile * kTileCols, tokens.stride);
-  if constexpr (kManyTokens) fetch_codes(tokens.second, tokens.stride, tile);
+  if constexpr (kSecondTile) _tile_loadd(5, tokens.second + tile * kTileCols, tokens.stride);
+  if constexpr (kSecondTile) fetch_codes(tokens.second, tokens.stride, tile);
   weights.template unpack_beside<kWhole, 4 * kPlace + 2>(step);
-  if constexpr (kTokenTiles == 2) _tile_dpbsud(2, 5, 6);
-  if constexpr (kManyTokens) fetch_codes(tokens.second + 8 * tokens.stride, tokens.stride, tile);
+  if constexpr (kSecondTile) _tile_dpbsud(2, 5, 6);
+  if constexpr (kSecondTile) fetch_codes(tokens.second + 8 * tokens.stride, tokens.stride, tile);
   weights.template unpack_beside<kWhole, 4 * kPlace + 3>(step);
-  if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_dpbsud(3, 5, 7);
+  if constexpr (kGroups == 2 && kSecondTile) _tile_dpbsud(3, 5, 7);
 }
 
 /// All columns of one or two groups with up to 16 or 32 tokens.
@@ -139,35 +141,31 @@ void multiply_block(const TernaryTask& task, std::int64_t group, std::int64_t to
   alignas(64) std::uint8_t rings[kGroups * kRingBytes];
   Weights<kGroups, kPrefetch> weights{task.weights + group * task.steps * kStepBytes, task.steps, rings, {}};
   const std::int8_t* codes = task.codes + token * task.code_stride;
-  const std::int64_t rest = task.tokens - token;
-  const Tokens tokens{codes,
-                      codes + kTileTokens * task.code_stride,
-                      task.code_stride,
-                      task.y == nullptr ? nullptr : task.y + token * task.y_stride + group * kGroupRows,
-                      task.y_stride,
-                      task.y == nullptr     ? 0
-                      : rest < kBlockTokens ? rest
-                                            : kBlockTokens};
+  Tokens tokens{codes, codes + kTileTokens * task.code_stride, task.code_stride, nullptr, task.y_stride, 0};
+  if (task.y != nullptr) {
+    tokens.y = task.y + token * task.y_stride + group * kGroupRows;
+    tokens.fetched = task.tokens - token < kBlockTokens ? task.tokens - token : kBlockTokens;
+  }
   _tile_zero(0);
   if constexpr (kGroups == 2) _tile_zero(1);
   if constexpr (kTokenTiles == 2) _tile_zero(2);
   if constexpr (kGroups == 2 && kTokenTiles == 2) _tile_zero(3);
   for (std::int64_t step = 0; step < kStepsAhead; ++step) weights.template unpack<false>(step, step);
   settle_memory();
-  std::int64_t five = 0;
-  for (; five / kRingTiles * kRingSteps + kStepsAhead + kRingSteps <= task.steps; five += kRingTiles) {
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 0>(weights, tokens, five);
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 1>(weights, tokens, five);
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 2>(weights, tokens, five);
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 3>(weights, tokens, five);
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 4>(weights, tokens, five);
+  std::int64_t first_tile = 0;
+  for (; first_tile / kRingTiles * kRingSteps + kStepsAhead + kRingSteps <= task.steps; first_tile += kRingTiles) {
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 0>(weights, tokens, first_tile);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 1>(weights, tokens, first_tile);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 2>(weights, tokens, first_tile);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 3>(weights, tokens, first_tile);
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, true, 4>(weights, tokens, first_tile);
   }
-  for (; five < tiles; five += kRingTiles) {
-    multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 0>(weights, tokens, five);
-    if (five + 1 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 1>(weights, tokens, five);
-    if (five + 2 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 2>(weights, tokens, five);
-    if (five + 3 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 3>(weights, tokens, five);
-    if (five + 4 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 4>(weights, tokens, five);
+  for (; first_tile < tiles; first_tile += kRingTiles) {
+    multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 0>(weights, tokens, first_tile);
+    if (first_tile + 1 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 1>(weights, tokens, first_tile);
+    if (first_tile + 2 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 2>(weights, tokens, first_tile);
+    if (first_tile + 3 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 3>(weights, tokens, first_tile);
+    if (first_tile + 4 < tiles) multiply_tile<kGroups, kTokenTiles, kPrefetch, false, 4>(weights, tokens, first_tile);
   }
 
   constexpr std::int64_t kSumsStride = kGroupRows * sizeof(std::int32_t);

@@ -86,9 +86,25 @@ void panel_product(const TernaryTask& task, std::int64_t group) {
       token += tokens;
     };
     while (token + 6 <= task.tokens) multiply(multiply_fields<Sums, 6>, 6);
-    if (token + 4 <= task.tokens) multiply(multiply_fields<Sums, 4>, 4);
-    if (token + 2 <= task.tokens) multiply(multiply_fields<Sums, 2>, 2);
-    if (token < task.tokens) multiply(multiply_fields<Sums, 1>, 1);
+    switch (task.tokens - token) {
+      case 5:
+        multiply(multiply_fields<Sums, 5>, 5);
+        break;
+      case 4:
+        multiply(multiply_fields<Sums, 4>, 4);
+        break;
+      case 3:
+        multiply(multiply_fields<Sums, 3>, 3);
+        break;
+      case 2:
+        multiply(multiply_fields<Sums, 2>, 2);
+        break;
+      case 1:
+        multiply(multiply_fields<Sums, 1>, 1);
+        break;
+      default:
+        break;
+    }
   }
 }
 

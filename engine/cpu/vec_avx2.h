@@ -12,7 +12,7 @@ struct Vec {
   __m256 low, high;  ///< lanes 0 to 7, 8 to 15
 };
 
-constexpr int kRegisterRows = 1;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr int kRegisterRows = 1;        ///< of attention, with kRegisterHeads each: as many sums as registers hold
 constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
 
 inline Vec set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }

@@ -10,7 +10,7 @@ namespace {
 
 using Vec = __m512;
 
-constexpr int kRegisterRows = 4;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr int kRegisterRows = 4;        ///< of attention, with kRegisterHeads each: as many sums as registers hold
 constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
 
 inline Vec set1(float x) { return _mm512_set1_ps(x); }

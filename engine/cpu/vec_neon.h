@@ -12,7 +12,7 @@ struct Vec {
   float32x4_t q[4];  ///< lanes 0 to 3, 4 to 7, 8 to 11, 12 to 15
 };
 
-constexpr int kRegisterRows = 1;        ///< of attention, with four heads each: as many sums as registers hold
+constexpr int kRegisterRows = 1;        ///< of attention, with kRegisterHeads each: as many sums as registers hold
 constexpr bool kPlainDivision = false;  ///< quotients by fused multiply-adds are faster
 
 template <class F>

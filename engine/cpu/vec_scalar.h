@@ -14,7 +14,7 @@ struct Vec {
   float lane[16];
 };
 
-constexpr int kRegisterRows = 1;       ///< of attention, with four heads each: as many sums as registers hold
+constexpr int kRegisterRows = 1;       ///< of attention, with kRegisterHeads each: as many sums as registers hold
 constexpr bool kPlainDivision = true;  ///< fused multiply-adds in software cost more
 
 template <class F>

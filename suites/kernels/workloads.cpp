@@ -118,7 +118,7 @@ Workload screen(std::int64_t rows, std::int64_t cols, std::int64_t tokens) {
   for (std::uint8_t& code : codes->span()) code = static_cast<std::uint8_t>(draw.next());
   for (std::size_t i = 0; i < planes->size(); ++i) {
     const bool high = i / static_cast<std::size_t>(cols) % 2 == 0;
-    const int limit = high ? 127 : 64;
+    const int limit = high ? kScreenHigh : kScreenLow;
     (*planes)[i] =
         static_cast<std::int8_t>(static_cast<int>(draw.next() % static_cast<unsigned>(2 * limit + 1)) - limit);
   }
