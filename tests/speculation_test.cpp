@@ -10,7 +10,6 @@
 #include "engine/runtime/generate.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
-#include "tests/support/scripted_drafter.h"
 
 using namespace bh::engine;
 
@@ -58,8 +57,8 @@ TEST_CASE("speculation gives the ids of plain decoding on the shipped model") {
         options.ignore_eog = true;
         const Generation plain = generate_from(loaded, prompt, options, 160);
         NgramDrafter lookup;
-        bh::test::ScriptedDrafter mixed(plain.ids, prompt.size(), 0.6, model->config.n_vocab);
-        bh::test::ScriptedDrafter wrong(plain.ids, prompt.size(), 0.0, model->config.n_vocab);
+        ScriptedDrafter mixed(plain.ids, prompt.size(), 0.6, model->config.n_vocab, 7);
+        ScriptedDrafter wrong(plain.ids, prompt.size(), 0.0, model->config.n_vocab, 7);
         for (Drafter* const drafter : std::initializer_list<Drafter*>{&lookup, &mixed, &wrong}) {
           options.drafter = drafter;
           const Generation speculated = generate_from(loaded, prompt, options, 160);
@@ -86,7 +85,7 @@ TEST_CASE("guesses that were wrong leave no trace in the context") {
   options.max_tokens = 40;
   Session plain(*loaded.backend, 128), speculated(*loaded.backend, 128);
   const auto ids = generate(plain, prompt, options).ids;
-  bh::test::ScriptedDrafter wrong(ids, prompt.size(), 0.2, model->config.n_vocab);
+  ScriptedDrafter wrong(ids, prompt.size(), 0.2, model->config.n_vocab, 7);
   options.drafter = &wrong;
   std::int64_t now = 0;
   generate(speculated, prompt, options, {}, [&now] { return now += 10; });

@@ -18,7 +18,7 @@
 #include "suites/perf/baseline_gate.h"
 #include "suites/perf/bench.h"
 #include "suites/perf/own_cases.h"
-#include "suites/perf/together_case.h"
+#include "suites/perf/shared_steps.h"
 
 namespace bh::suites::perf {
 
@@ -68,6 +68,12 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "LIST",
               .help = "so many sequences decoded in shared steps, beside one of them alone; without it the table's"},
+    OptionRow{.name = "speculate",
+              .kind = OptionKind::text,
+              .value_name = "LIST",
+              .help =
+                  "guessed tokens verified several in a step, beside plain decoding: 'lookup' guesses as run does; a "
+                  "number scripts guesses of which so many percent hold"},
     OptionRow{.name = "decode-tokens",
               .aliases = "n",
               .kind = OptionKind::integer,
@@ -208,6 +214,8 @@ Result PerfSuite::measure(const std::string& id, const Spec& spec, int attempt) 
       });
     case Kind::together:
       return measure_together(bench_, spec);
+    case Kind::speculated:
+      return measure_speculated(bench_, spec);
     case Kind::against_prefill:
     case Kind::against_decode:
       return measure_against(bench_, spec, attempt);

@@ -19,12 +19,13 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
-std::int32_t read_count(const std::string& text, std::string_view option, std::int32_t least) {
+std::int32_t read_count(const std::string& text, std::string_view option, std::int32_t least,
+                        std::int32_t most = 1 << 20) {
   std::int32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < least || value > (1 << 20)) {
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
     fail(ErrorKind::usage, "--{}: '{}' is no number from {} to {}; give some with commas between them", option, text,
-         least, 1 << 20);
+         least, most);
   }
   return value;
 }
@@ -34,6 +35,15 @@ std::vector<std::int32_t> read_counts(const std::vector<std::string>& parts, std
   std::vector<std::int32_t> values;
   for (const std::string& part : parts) values.push_back(read_count(part, option, least));
   return values;
+}
+
+/// Percentages, or "lookup".
+std::vector<std::int32_t> read_guesses(const std::string& list) {
+  std::vector<std::int32_t> guesses;
+  for (const std::string& part : split(list)) {
+    guesses.push_back(part == "lookup" ? kLookup : read_count(part, "speculate", 0, 100));
+  }
+  return guesses;
 }
 
 std::vector<std::string> texts_of(const json::object& table, std::string_view key, const std::string& where) {
@@ -124,6 +134,13 @@ class Planner {
       if (spec.sequences < 2) continue;
       add(spec, id("together", spec, fmt::format("/s{}", spec.sequences)), label(spec));
     }
+    spec.kind = Kind::speculated;
+    spec.sequences = 1;
+    for (const std::int32_t guesses : table_.guesses) {
+      spec.guesses = guesses;
+      const std::string rest = spec.guesses == kLookup ? "/lookup" : fmt::format("/g{}", spec.guesses);
+      add(spec, id("speculated", spec, rest), label(spec));
+    }
   }
 
   void against_cases(std::size_t model, std::size_t rival) {
@@ -189,6 +206,9 @@ class Planner {
         planned.item.params["n_gen"] = spec.decode_tokens;
         planned.item.params["n_depth"] = spec.depth;
         planned.item.params["n_sequences"] = spec.sequences;
+        if (spec.kind == Kind::speculated && spec.guesses != kLookup) {
+          planned.item.params["guesses_that_hold"] = spec.guesses / 100.0;
+        }
       }
       if (spec.kind == Kind::against_prefill || spec.kind == Kind::against_decode) {
         planned.item.params["rival"] = rivals_[spec.rival].name;
@@ -231,6 +251,7 @@ Table read_table(const harness::Options& options, const harness::Criteria& crite
     table.depths = read_counts(list("depths", "depths"), "depths", 0);
     table.ubatch_sizes = read_counts(list("ubatch-sizes", "ubatch_sizes"), "ubatch-sizes", 1);
     table.sequences = read_counts(sequences_of(options, object, where), "sequences", 2);
+    if (options.has("speculate")) table.guesses = read_guesses(options.text("speculate"));
     std::sort(table.ubatch_sizes.begin(), table.ubatch_sizes.end());
     const std::int64_t decode_tokens = options.integer_or("decode-tokens", get_int(object, "decode_tokens", where));
     refuse_outside("decode_tokens", static_cast<double>(decode_tokens), 4, 1 << 16, where);
@@ -283,6 +304,9 @@ std::string label(const Spec& spec) {
                              : fmt::format("tg{} @ d{}", spec.decode_tokens, spec.depth);
     case Kind::together:
       return fmt::format("tg{} x {}", spec.decode_tokens, spec.sequences);
+    case Kind::speculated:
+      return spec.guesses == kLookup ? fmt::format("tg{}, prompt lookup", spec.decode_tokens)
+                                     : fmt::format("tg{}, {} % of guesses hold", spec.decode_tokens, spec.guesses);
     case Kind::load:
     case Kind::baseline:
       break;
@@ -300,6 +324,8 @@ std::string_view to_string(Kind kind) noexcept {
       return "decode";
     case Kind::together:
       return "together";
+    case Kind::speculated:
+      return "speculated";
     case Kind::against_prefill:
       return "against_prefill";
     case Kind::against_decode:

@@ -13,7 +13,10 @@
 
 namespace bh::suites::perf {
 
-enum class Kind { load, prefill, decode, together, against_prefill, against_decode, baseline };
+enum class Kind { load, prefill, decode, together, speculated, against_prefill, against_decode, baseline };
+
+/// In place of a percentage of guesses that hold: they come from prompt lookup, and hold as they may.
+inline constexpr std::int32_t kLookup = -1;
 
 /// A model to measure; a synthetic one is made when its first case runs.
 struct PerfModel {
@@ -37,6 +40,7 @@ struct Table {
   std::vector<int> threads;
   std::vector<std::int32_t> prompt_lengths, depths, ubatch_sizes;
   std::vector<std::int32_t> sequences;  ///< decoded together; may be empty
+  std::vector<std::int32_t> guesses;    ///< percent that hold, or kLookup; may be empty
   std::int32_t decode_tokens = 0;
   std::int64_t rounds = 0, loads = 0;
 };
@@ -50,6 +54,7 @@ struct Spec {
   std::int32_t depth = 0;          ///< decode: tokens in the cache before the first timed one; at least one is there
   std::int32_t decode_tokens = 0;  ///< timed steps of one repetition
   std::int32_t sequences = 1;      ///< together: how many
+  std::int32_t guesses = 0;        ///< speculated: percent that hold, or kLookup
   std::size_t rival = 0;           ///< index of Rival
 };
 

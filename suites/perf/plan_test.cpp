@@ -60,6 +60,10 @@ TEST_CASE("cases carry the labels people know, and their parameters") {
   CHECK(label(spec) == "tg128 @ d4096");
   spec = {Kind::together, 0, 2, 512, 0, 0, 32, 16};
   CHECK(label(spec) == "tg32 x 16");
+  spec = {Kind::speculated, 0, 2, 512, 0, 0, 32, 1, 60};
+  CHECK(label(spec) == "tg32, 60 % of guesses hold");
+  spec.guesses = kLookup;
+  CHECK(label(spec) == "tg32, prompt lookup");
 }
 
 TEST_CASE("no more threads than usable cores, and lists are read whole or refused") {
@@ -74,6 +78,12 @@ TEST_CASE("no more threads than usable cores, and lists are read whole or refuse
   CHECK(table_of({}).sequences.empty());
   CHECK(table_of({{"sequences", "2,16"}}).sequences == std::vector<std::int32_t>{2, 16});
   CHECK_THROWS_AS(table_of({{"sequences", "1"}}), Error);  // one alone is what decoding is
+  CHECK(table_of({}).guesses.empty());
+  CHECK(table_of({{"speculate", "60,lookup,0"}}).guesses == std::vector<std::int32_t>{60, kLookup, 0});
+  CHECK_THROWS_WITH(table_of({{"speculate", "101"}}), Catch::Contains("from 0 to 100"));
+  const auto ids = ids_of(table_of({{"threads", "2"}, {"speculate", "60,lookup"}}), 4096);
+  CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/g60") == 1);
+  CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/lookup") == 1);
 }
 
 TEST_CASE("rivals are told apart by how they are named") {

@@ -112,14 +112,39 @@ TEST_CASE("perf decodes sequences together, each with the answer it has alone", 
   CHECK(result_of(report8, "perf/together/kjv-3m-i2_s/").at("details").at("numerics") == "one_answer_kv_int8");
 }
 
+TEST_CASE("perf decodes with guesses, and the tokens are those of plain decoding", "[timing]") {
+  if (kSanitized) return;
+  const TempFolder folder;
+  const Finished done = bitharness(
+      short_perf({"--speculate", "100,0,lookup", "--filter", "perf/speculated/*", "-o", (folder / "out").string()}));
+  CAPTURE(done.out, done.err);
+  CHECK(green_or_noisy(done.code));
+  const json::value report = read_json(folder / "out/run.json");
+  const auto number = [&](const std::string& guesses, const std::string& metric) {
+    return metric_of(result_of(report, "/" + guesses), metric).at("value").to_number<double>();
+  };
+  for (const char* const guesses : {"g100", "g0", "lookup"}) {
+    CHECK(number(guesses, "outputs_equal") == 1);
+    CHECK(number(guesses, "speculation_ratio") > 0.3);
+  }
+  CHECK(number("g100", "guesses_accepted") == 1);
+  CHECK(number("g100", "tokens_per_step") > 1);
+  CHECK(number("g0", "guesses_accepted") == 0);
+  CHECK(number("g0", "tokens_per_step") == 1);
+  CHECK(bitharness(short_perf({"--speculate", "60,,"})).code == 2);
+}
+
 TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive",
           "[timing]") {
   if (kSanitized) return;
   const TempFolder folder;
   const std::string baselines = (folder / "baselines").string();
   const std::string filter = "perf/decode/*";
-  CHECK(green_or_noisy(
-      bitharness(short_perf({"--promote", "--force", "--baselines", baselines, "--filter", filter})).code));
+  const auto promote = [&] {
+    return green_or_noisy(
+        bitharness(short_perf({"--promote", "--force", "--baselines", baselines, "--filter", filter})).code);
+  };
+  REQUIRE(promote());
   const Finished list = bitharness({"baseline", "list", "--baselines", baselines, "--json"});
   REQUIRE(list.code == 0);
   const json::value found = parse_json(list.out, "stdout");
@@ -129,8 +154,9 @@ TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice 
   CHECK_THAT(bitharness({"baseline", "show", "--baselines", baselines}).out, Contains("perf/decode"));
 
   const std::vector<std::string> gate = {"--baseline", path, "--filter", filter, "--filter", "perf/baseline"};
-  // A neighbour that comes between the two runs slows the second down in earnest: it gets another chance.
-  CHECK((green_or_noisy(bitharness(short_perf(gate)).code) || green_or_noisy(bitharness(short_perf(gate)).code)));
+  const auto passes = [&] { return green_or_noisy(bitharness(short_perf(gate)).code); };
+  // A neighbour that comes after the promotion slows the gated run down in earnest: both are done again.
+  CHECK((passes() || (promote() && passes()) || (promote() && passes())));
   json::value faster = read_json(path);
   // Another machine of the class: only f may gate.
   faster.at("environment").at("host_name") = "elsewhere";
