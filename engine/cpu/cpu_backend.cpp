@@ -326,9 +326,9 @@ void CpuBackend::head_best(std::int32_t wanted) {
   norm_output();
   best_.assign(static_cast<std::size_t>(n_rows_), {});
   if (screened_head_ && !reference()) {
-    const std::int64_t n_few = screened_head_->best(h_.row(0), h_.stride, wanted, best_);
-    count(kScreenFew, n_few);
-    count(kScreen, n_rows_ - n_few);
+    const auto [by_many, by_few] = screened_head_->best(h_.row(0), h_.stride, wanted, best_);
+    count(kScreen, by_many);
+    count(kScreenFew, by_few);
   }
   for (std::int64_t row = 0; row < n_rows_; ++row) {
     auto& [best, rescored] = best_[static_cast<std::size_t>(row)];

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kLeastBytes = 4 << 20;    // a smaller head stays in a cache: nothing to gain
 constexpr std::int64_t kMostCols = 1 << 17;      // sums stay in int32, and norms as accurate as pack_group says
-constexpr std::int64_t kChunkBytes = 128 << 10;  // of a chunk, the least that a thread takes
-constexpr std::int64_t kMostShare = 8;           // with more than an eighth of the rows the full head is as quick
+constexpr std::int64_t kChunkBytes = 128 << 10;  // of a chunk, the least that a thread takes; groups in pairs for AMX
+constexpr std::int64_t kMostPart = 8;            // with more than an eighth of the rows the full head is as quick
 constexpr double kInputSteps = kScreenHigh * kScreenRadix + kScreenLow - 1;  // the largest |q| that two planes hold
 constexpr double kFarBelowOverflow = 1e37;
 constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
@@ -173,14 +173,15 @@ void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int
   }
 }
 
-std::int64_t ScreenedHead::best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
-  std::int64_t n_few = 0;
+ScreenedHead::Screened ScreenedHead::best(const float* x, std::int64_t stride, std::int64_t count,
+                                          std::span<Found> found) {
+  Screened screened;
   for (std::size_t done = 0; done < found.size(); done += kTogether) {
     best_together(x + static_cast<std::int64_t>(done) * stride, stride, count,
                   found.subspan(done, std::min(kTogether, found.size() - done)));
-    if (few()) n_few += static_cast<std::int64_t>(n_inputs_);
+    (few() ? screened.by_few : screened.by_many) += static_cast<std::int64_t>(n_inputs_);
   }
-  return n_few;
+  return screened;
 }
 
 void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found) {
@@ -191,7 +192,7 @@ void ScreenedHead::best_together(const float* x, std::int64_t stride, std::int64
     found[i].rescored = -1;
     if (inputs_.size() == n_inputs_) inputs_.emplace_back();
     Input& input = inputs_[n_inputs_];
-    const bool taken = count >= 1 && count <= head_.rows / kMostShare &&
+    const bool taken = count >= 1 && count <= head_.rows / kMostPart &&
                        take_input(x + static_cast<std::int64_t>(i) * stride, input,
                                   planes_.data() + static_cast<std::int64_t>(n_inputs_) * plane_bytes);
     if (!taken) continue;
@@ -249,7 +250,7 @@ void ScreenedHead::rescore(Input& input, const float* x, std::int64_t count, Fou
       if (!(input.upper[static_cast<std::size_t>(row)] < enough)) rows.push_back(row);
     }
   }
-  if (static_cast<std::int64_t>(rows.size()) > head_.rows / kMostShare) return;
+  if (static_cast<std::int64_t>(rows.size()) > head_.rows / kMostPart) return;
   for (const Candidate& candidate : multiply(rows, x)) {
     if (!std::isnan(candidate.logit)) candidates.push_back(candidate);
   }

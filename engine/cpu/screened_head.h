@@ -47,8 +47,11 @@ class ScreenedHead {
   };
 
   /// For found.size() inputs x[i * stride], zero-padded to kPad. Up to kTogether of them share one reading of the copy.
-  /// Returns how many inputs were left to the kernel for few.
-  std::int64_t best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
+  /// Returns how many inputs each kernel screened; the others are left to the full head.
+  struct Screened {
+    std::int64_t by_many = 0, by_few = 0;
+  };
+  Screened best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   static constexpr std::size_t kTogether = 16;
 
   std::size_t bytes() const noexcept { return codes_.size() + bounds_.size() * sizeof(RowBounds); }

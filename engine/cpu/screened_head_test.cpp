@@ -228,6 +228,45 @@ TEST_CASE("inputs screened together get what each gets alone, whatever the other
   }
 }
 
+TEST_CASE("few inputs go to the kernel for few, refused ones to none") {
+  constexpr std::int64_t kRows = 1003, kCols = 64;
+  const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 62));
+  static int calls = 0;  // of the kernel for few
+  const BoundKernels scalar = bind_kernels("scalar");
+  ScreenKernels counting = *scalar.screen;
+  counting.multiply = [](const ScreenTask& task) noexcept {
+    ++calls;
+    bind_kernels("scalar").screen->multiply(task);
+  };
+  BoundKernels kernels = scalar;
+  kernels.screen_few = &counting;
+  kernels.screen_least_tokens = 3;
+  ThreadPool pool(1);
+  ScreenedHead screened(head.matrix, kernels, pool);
+  const auto best = [&](std::size_t inputs, std::size_t infinite) {
+    std::vector<float> x;
+    for (std::size_t i = 0; i < inputs; ++i) {
+      std::vector<float> one = padded_input(kCols, static_cast<unsigned>(i));
+      if (i == infinite) one[3] = std::numeric_limits<float>::infinity();
+      x.insert(x.end(), one.begin(), one.end());
+    }
+    std::vector<ScreenedHead::Found> found(inputs);
+    calls = 0;
+    const auto [by_many, by_few] = screened.best(x.data(), kCols, 5, found);
+    CHECK((calls > 0) == (by_few > 0));
+    return std::pair{by_many, by_few};
+  };
+  using Pair = std::pair<std::int64_t, std::int64_t>;
+  CHECK(best(1, 9) == Pair{0, 1});
+  CHECK(best(2, 9) == Pair{0, 2});
+  CHECK(best(3, 9) == Pair{3, 0});
+  CHECK(best(3, 1) == Pair{0, 2});
+  CHECK(best(17, 99) == Pair{16, 1});
+  CHECK(best(17, 16) == Pair{16, 0});
+  CHECK(best(19, 4) == Pair{18, 0});
+  CHECK(best(34, 99) == Pair{32, 2});
+}
+
 TEST_CASE("the packed rows are reported once each, in whole rows") {
   constexpr std::int64_t kRows = 3001, kCols = 64;
   const Head head(TensorType::f16, kRows, kCols, gaussian(kRows * kCols, 81));

@@ -53,7 +53,7 @@ std::vector<TokenId> ScriptedDrafter::draft(std::span<const TokenId> past, std::
 }
 
 /// Costs rise in stairs (kernels take rows by twos, fours or tiles), so each length has its own; between known ones
-/// lies a line, which goes on behind the last.
+/// lies a line, and behind the last the one from a plain step through it.
 double DraftLength::cost(std::int32_t length) const noexcept {
   const auto at = static_cast<std::size_t>(length);
   if (costs_[at] > 0) return costs_[at];
@@ -93,7 +93,10 @@ std::int32_t DraftLength::next() const noexcept {
 
 void DraftLength::plain_step(std::int64_t nanoseconds) noexcept {
   const auto ns = static_cast<double>(nanoseconds);
-  if (since_plain_ >= plain_every_) plain_every_ = std::min(2 * plain_every_, kRarestPlain);
+  if (since_plain_ >= plain_every_) {
+    plain_every_ = std::min(2 * plain_every_, kRarestPlain);
+    forget_single_looks();
+  }
   since_plain_ = 0;
   if (pause_ > 0) ++waited_;
   if (!warm_) {
@@ -105,10 +108,18 @@ void DraftLength::plain_step(std::int64_t nanoseconds) noexcept {
   }
 }
 
+/// One look may have come at a busy moment, and a length that seems too slow is not looked at again.
+void DraftLength::forget_single_looks() noexcept {
+  for (std::size_t length = 1; length < costs_.size(); ++length) {
+    if (looks_[length] == 1) costs_[length] = looks_[length] = 0;
+  }
+}
+
 void DraftLength::verified(std::int32_t drafted, std::int32_t accepted, std::int64_t nanoseconds) noexcept {
-  // A guess adds no more than a step of its own would take; what took twice that was something else.
+  // A guess adds no more than a step of its own would take; what is beyond twice that is something else.
   const double cost = std::clamp(static_cast<double>(nanoseconds) / plain_ns_, 1.0, 1.0 + 2.0 * drafted);
   double& known = costs_[static_cast<std::size_t>(drafted)];
+  ++looks_[static_cast<std::size_t>(drafted)];
   if (known > 0) {
     known += (cost < known ? kNewFaster : kNew) * (cost - known);
   } else {

@@ -62,12 +62,14 @@ class DraftLength {
  private:
   std::int32_t best_length() const noexcept;
   double cost(std::int32_t length) const noexcept;
+  void forget_single_looks() noexcept;
 
   bool warm_ = false;                       ///< the first step's time says little
   double plain_ns_ = 0;                     ///< of a step without guesses
   std::array<double, kMost + 1> costs_{1};  ///< of a step with so many guesses, in plain ones; 0 = none was taken yet
-  double held_ = 1, missed_ = 1;            ///< guesses, recent ones counting most
-  std::int32_t since_plain_ = 0;            ///< steps that verified guesses
+  std::array<std::int32_t, kMost + 1> looks_{};  ///< steps that each cost stands for
+  double held_ = 1, missed_ = 1;                 ///< guesses, recent ones counting most
+  std::int32_t since_plain_ = 0;                 ///< steps that verified guesses
   std::int32_t plain_every_ = 2;  ///< as many may follow each other: soon a second look at what a plain step takes
   std::int32_t pause_ = 0;        ///< plain steps between two tries while guessing does not pay
   std::int32_t waited_ = 0;

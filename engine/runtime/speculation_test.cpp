@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "engine/model/synth.h"
 #include "engine/runtime/generate.h"
@@ -20,13 +21,14 @@ using Tokens = std::vector<TokenId>;
 Tokens lookup(const Tokens& past, std::int32_t count) { return NgramDrafter().draft(past, count); }
 
 /// A machine on which a step takes 100, and more with guesses: `extra` for each, or `stairs` for so many. Guesses hold
-/// with probability `rate`. One step in eight seems `noise` percent longer; `time` leaves that out.
+/// with probability `rate`. One step in eight seems `noise` percent longer, and the first with guesses `first` times as
+/// long; `time` leaves that out.
 struct Machine {
   DraftLength length;
   std::int64_t extra;
   double rate;
   std::function<std::int64_t(std::int32_t)> stairs = {};
-  std::int64_t noise = 0;
+  std::int64_t noise = 0, first = 1;
   std::mt19937 random{3};
   std::int64_t tokens = 0, time = 0, guesses = 0;
 
@@ -36,6 +38,7 @@ struct Machine {
       std::int64_t step = 100 + (stairs ? stairs(drafted) : extra * drafted);
       time += step;
       if (noise > 0 && random() % 8 == 0) step += step * noise / 100;
+      if (drafted > 0) step *= std::exchange(first, 1);
       std::int32_t held = 0;
       while (held < drafted && static_cast<double>(random()) * 0x1p-32 < rate) ++held;
       if (drafted == 0) {
@@ -163,15 +166,15 @@ TEST_CASE("where costs rise in stairs, the best stair is found, on a noisy machi
       return guesses == 0 ? 0 : guesses < 2 ? stairs[0] : guesses < 4 ? stairs[1] : guesses < 8 ? stairs[2] : stairs[3];
     };
     for (const double rate : {0.6, 0.9}) {
-      for (const int noise : {0, 30}) {
+      for (const auto& [noise, first] : {std::pair{0, 1}, {30, 1}, {0, 2}}) {
         double best = 1.0;
         for (std::int32_t k = 1; k <= DraftLength::kMost; ++k) {
           const double expected = (1 - std::pow(rate, k + 1)) / (1 - rate);
           best = std::max(best, expected / (1.0 + 0.01 * extra(k)));
         }
-        Machine machine{{}, 0, rate, extra, noise};
+        Machine machine{{}, 0, rate, extra, noise, first};
         machine.run(10000);
-        CAPTURE(stairs, rate, noise, best);
+        CAPTURE(stairs, rate, noise, first, best);
         CHECK(machine.tokens_per_step_time() > 0.9 * best);
       }
     }

@@ -68,12 +68,11 @@ constexpr std::array kOptions = {
               .kind = OptionKind::text,
               .value_name = "LIST",
               .help = "so many sequences decoded in shared steps, beside one of them alone; without it the table's"},
-    OptionRow{.name = "speculate",
+    OptionRow{.name = "guesses",
               .kind = OptionKind::text,
               .value_name = "LIST",
-              .help =
-                  "guessed tokens verified several in a step, beside plain decoding: 'lookup' guesses as run does; a "
-                  "number scripts guesses of which so many percent hold"},
+              .help = "speculation beside plain decoding of as many tokens: 'lookup' guesses as run does; a number "
+                      "scripts guesses of which so many percent hold, each by itself"},
     OptionRow{.name = "decode-tokens",
               .aliases = "n",
               .kind = OptionKind::integer,

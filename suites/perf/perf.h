@@ -15,6 +15,11 @@
 //                                        run's receipt its evidence
 //     details                            label (pp128, tg32 @ d512), tokens_hash, logits_hash, model_sha256, backend,
 //                                        numerics, kernels {id: count}, probe_threads, probe_working_set_bytes
+//   perf/together/MODEL/DEVICE/tN/sCOUNT {together,alone}_tokens_per_second, together_ratio (_low, _high)
+//   perf/speculated/MODEL/DEVICE/tN/{gPERCENT,lookup}
+//                                        {speculated,plain}_tokens_per_second, speculation_ratio (_low, _high),
+//                                        tokens_per_step, guesses_per_step, guesses_accepted (a share)
+//     each of the two                    outputs_equal, relative_spread (of the plain speed)
 //   perf/against/RIVAL/{prefill,decode}/MODEL/DEVICE/tN/{pLEN,dDEPTH}
 //                                        speed_ratio (samples: one per pair; above 1 = we are faster), _low, _high,
 //                                        noise_floor (samples: the reference against itself), pairs,
@@ -32,7 +37,8 @@
 // A regression is measured once more with a fresh seed, and withdrawn (untrusted) only where that passes; so is what is
 // untrusted where neither pairs nor a baseline state an error. details.first_measurement holds the first.
 //
-// Case params: kind, model, threads, label, n_ubatch, n_prompt, n_gen, n_depth, rival, address.
+// Case params: kind, model, threads, label, n_ubatch, n_prompt, n_gen, n_depth, n_sequences, guesses_that_hold,
+// rival, address.
 //
 // Report.notes: table, device, machine_class, seed, sample_seconds, margin, looks, overall_error, criteria_source,
 // models {name: path, sha256, file_bytes, n_params, output_type, ...}, baseline, receipt.

@@ -20,12 +20,12 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 std::int32_t read_count(const std::string& text, std::string_view option, std::int32_t least,
-                        std::int32_t most = 1 << 20) {
+                        std::int32_t most = 1 << 20, std::string_view nor = "") {
   std::int32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    fail(ErrorKind::usage, "--{}: '{}' is no number from {} to {}; give some with commas between them", option, text,
-         least, most);
+    fail(ErrorKind::usage, "--{}: '{}' is no number from {} to {}{}; give some with commas between them", option, text,
+         least, most, nor);
   }
   return value;
 }
@@ -41,7 +41,7 @@ std::vector<std::int32_t> read_counts(const std::vector<std::string>& parts, std
 std::vector<std::int32_t> read_guesses(const std::string& list) {
   std::vector<std::int32_t> guesses;
   for (const std::string& part : split(list)) {
-    guesses.push_back(part == "lookup" ? kLookup : read_count(part, "speculate", 0, 100));
+    guesses.push_back(part == "lookup" ? kLookup : read_count(part, "guesses", 0, 100, " and not lookup"));
   }
   return guesses;
 }
@@ -137,6 +137,7 @@ class Planner {
     spec.kind = Kind::speculated;
     spec.sequences = 1;
     for (const std::int32_t guesses : table_.guesses) {
+      if (spec.ubatch < 2) break;  // no room for a guess
       spec.guesses = guesses;
       const std::string rest = spec.guesses == kLookup ? "/lookup" : fmt::format("/g{}", spec.guesses);
       add(spec, id("speculated", spec, rest), label(spec));
@@ -251,7 +252,7 @@ Table read_table(const harness::Options& options, const harness::Criteria& crite
     table.depths = read_counts(list("depths", "depths"), "depths", 0);
     table.ubatch_sizes = read_counts(list("ubatch-sizes", "ubatch_sizes"), "ubatch-sizes", 1);
     table.sequences = read_counts(sequences_of(options, object, where), "sequences", 2);
-    if (options.has("speculate")) table.guesses = read_guesses(options.text("speculate"));
+    if (options.has("guesses")) table.guesses = read_guesses(options.text("guesses"));
     std::sort(table.ubatch_sizes.begin(), table.ubatch_sizes.end());
     const std::int64_t decode_tokens = options.integer_or("decode-tokens", get_int(object, "decode_tokens", where));
     refuse_outside("decode_tokens", static_cast<double>(decode_tokens), 4, 1 << 16, where);

@@ -79,11 +79,14 @@ TEST_CASE("no more threads than usable cores, and lists are read whole or refuse
   CHECK(table_of({{"sequences", "2,16"}}).sequences == std::vector<std::int32_t>{2, 16});
   CHECK_THROWS_AS(table_of({{"sequences", "1"}}), Error);  // one alone is what decoding is
   CHECK(table_of({}).guesses.empty());
-  CHECK(table_of({{"speculate", "60,lookup,0"}}).guesses == std::vector<std::int32_t>{60, kLookup, 0});
-  CHECK_THROWS_WITH(table_of({{"speculate", "101"}}), Catch::Contains("from 0 to 100"));
-  const auto ids = ids_of(table_of({{"threads", "2"}, {"speculate", "60,lookup"}}), 4096);
+  CHECK(table_of({{"guesses", "60,lookup,0"}}).guesses == std::vector<std::int32_t>{60, kLookup, 0});
+  CHECK_THROWS_WITH(table_of({{"guesses", "101"}}), Catch::Contains("from 0 to 100 and not lookup"));
+  const auto ids = ids_of(table_of({{"threads", "2"}, {"guesses", "60,lookup"}}), 4096);
   CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/g60") == 1);
   CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/lookup") == 1);
+  for (const std::string& id : ids_of(table_of({{"ubatch-sizes", "1"}, {"guesses", "60"}}), 4096)) {
+    CHECK(id.find("speculated") == std::string::npos);
+  }
 }
 
 TEST_CASE("rivals are told apart by how they are named") {

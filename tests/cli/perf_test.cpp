@@ -116,7 +116,7 @@ TEST_CASE("perf decodes with guesses, and the tokens are those of plain decoding
   if (kSanitized) return;
   const TempFolder folder;
   const Finished done = bitharness(
-      short_perf({"--speculate", "100,0,lookup", "--filter", "perf/speculated/*", "-o", (folder / "out").string()}));
+      short_perf({"--guesses", "100,0,lookup", "--filter", "perf/speculated/*", "-o", (folder / "out").string()}));
   CAPTURE(done.out, done.err);
   CHECK(green_or_noisy(done.code));
   const json::value report = read_json(folder / "out/run.json");
@@ -131,7 +131,7 @@ TEST_CASE("perf decodes with guesses, and the tokens are those of plain decoding
   CHECK(number("g100", "tokens_per_step") > 1);
   CHECK(number("g0", "guesses_accepted") == 0);
   CHECK(number("g0", "tokens_per_step") == 1);
-  CHECK(bitharness(short_perf({"--speculate", "60,,"})).code == 2);
+  CHECK(bitharness(short_perf({"--guesses", "60,,"})).code == 2);
 }
 
 TEST_CASE("the gate on a stored baseline: its own run passes, one that is twice as fast does not, none is inconclusive",
