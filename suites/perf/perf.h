@@ -19,7 +19,7 @@
 //   perf/speculated/MODEL/DEVICE/tN/{gPERCENT,lookup}
 //                                        {speculated,plain}_tokens_per_second, speculation_ratio (_low, _high),
 //                                        tokens_per_step, guesses_per_step, guesses_accepted (a share)
-//     each of the two                    outputs_equal, relative_spread (of the plain speed)
+//     each of the two                    outputs_equal, relative_spread (speculated: of the plain speed)
 //   perf/against/RIVAL/{prefill,decode}/MODEL/DEVICE/tN/{pLEN,dDEPTH}
 //                                        speed_ratio (samples: one per pair; above 1 = we are faster), _low, _high,
 //                                        noise_floor (samples: the reference against itself), pairs,

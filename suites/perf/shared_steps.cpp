@@ -38,27 +38,32 @@ double sample(const Bench& bench, const DecodeOnce& decode) {
   return sum.tokens_per_second();
 }
 
+struct Speeds {
+  std::vector<double> shared, plain;  ///< tok/s, one a round
+};
+
 /// Samples both by turns for the rounds of the table and adds "<shared>_tokens_per_second", "<plain>_tokens_per_second"
 /// and their ratio under `ratio`.
-void add_by_turns(Bench& bench, const Spec& spec, const std::string& shared, const DecodeOnce& decode_shared,
-                  const std::string& plain, const DecodeOnce& decode_plain, const std::string& ratio, Result& result) {
+Speeds add_by_turns(Bench& bench, const Spec& spec, const std::string& shared, const DecodeOnce& decode_shared,
+                    const std::string& plain, const DecodeOnce& decode_plain, const std::string& ratio,
+                    Result& result) {
   harness::Progress progress(bench.progress(), bench.clock(), label(spec));
-  std::vector<double> shared_speeds, plain_speeds, ratios;
+  Speeds speeds;
+  std::vector<double> ratios;
   for (std::int64_t round = 0; round < bench.table().rounds; ++round) {
-    if (round % 2 == 0) plain_speeds.push_back(sample(bench, decode_plain));
-    shared_speeds.push_back(sample(bench, decode_shared));
-    if (round % 2 != 0) plain_speeds.push_back(sample(bench, decode_plain));
-    ratios.push_back(shared_speeds.back() / plain_speeds.back());
+    if (round % 2 == 0) speeds.plain.push_back(sample(bench, decode_plain));
+    speeds.shared.push_back(sample(bench, decode_shared));
+    if (round % 2 != 0) speeds.plain.push_back(sample(bench, decode_plain));
+    ratios.push_back(speeds.shared.back() / speeds.plain.back());
     progress.at(round + 1, bench.table().rounds);
   }
   const harness::MedianInterval interval = harness::median_interval(ratios);
-  // Not of the shared steps: how many guesses hold differs from script to script.
-  harness::add(result, "relative_spread", relative_spread(plain_speeds));
-  add_median(result, shared + "_tokens_per_second", "tok/s", shared_speeds);
-  add_median(result, plain + "_tokens_per_second", "tok/s", plain_speeds);
+  add_median(result, shared + "_tokens_per_second", "tok/s", speeds.shared);
+  add_median(result, plain + "_tokens_per_second", "tok/s", speeds.plain);
   add_median(result, ratio, "", ratios);
   harness::add(result, ratio + "_low", interval.low);
   harness::add(result, ratio + "_high", interval.high);
+  return speeds;
 }
 
 /// Prompts of a few tokens, no two alike.
@@ -143,7 +148,9 @@ Result measure_together(Bench& bench, const Spec& spec) {
     }
     return sum;
   };
-  add_by_turns(bench, spec, "together", decode_together, "alone", decode_alone, "together_ratio", result);
+  const Speeds speeds =
+      add_by_turns(bench, spec, "together", decode_together, "alone", decode_alone, "together_ratio", result);
+  harness::add(result, "relative_spread", relative_spread(speeds.shared));
   harness::add(result, "outputs_equal", equal ? 1 : 0);
   return result;
 }
@@ -177,7 +184,10 @@ Result measure_speculated(Bench& bench, const Spec& spec) {
     engine::ScriptedDrafter scripted(expected, crowd->prompt(0).size(), spec.guesses / 100.0, n_vocab, seed++);
     return decode(spec.guesses == kLookup ? static_cast<engine::Drafter*>(&lookup) : &scripted);
   };
-  add_by_turns(bench, spec, "speculated", decode_speculated, "plain", decode_plain, "speculation_ratio", result);
+  const Speeds speeds =
+      add_by_turns(bench, spec, "speculated", decode_speculated, "plain", decode_plain, "speculation_ratio", result);
+  // Not of the shared steps: how many guesses hold differs from script to script.
+  harness::add(result, "relative_spread", relative_spread(speeds.plain));
   harness::add(result, "outputs_equal", equal ? 1 : 0);
   harness::add(result, "tokens_per_step", static_cast<double>(tokens) / static_cast<double>(steps));
   harness::add(result, "guesses_per_step", static_cast<double>(drafted) / static_cast<double>(steps));
