@@ -20,7 +20,6 @@ struct Row {
   Functions functions;
   std::int64_t least_tokens = 1;  ///< with fewer tokens the next row of the layout is taken
   TernaryLayout layout = TernaryLayout::two_bits;
-  bool unasked = true;  ///< may be taken without being asked for
 };
 
 const char* always_usable(const HostFacts&) { return nullptr; }
@@ -50,13 +49,11 @@ const char* needs_dotprod(const HostFacts& host) {
 constexpr std::int64_t kAmxTokens = 3;  // fewer wait for memory, which serves one stream best
 constexpr auto kTrits = TernaryLayout::trits;
 
-// Best first within an op, scalar last. The first usable row is taken, but for those that have to be asked for. Every
-// instruction set has a ternary row.
+// Best first within an op, scalar last: the first usable row is taken. Every instruction set has a ternary row.
 constexpr Row kRows[] = {
 #if defined(__x86_64__)
     {Op::ternary_matmul, "i2_s.amx_int8", "amx_int8", needs_amx_int8, ternary_amx_int8, kAmxTokens, kTrits},
-    // For few tokens beside AMX; on CPUs without AMX nobody has timed it beside the next row.
-    {Op::ternary_matmul, "i2_s.avx512_vbmi", "avx512_vbmi", needs_avx512_vbmi, ternary_avx512_vbmi, 1, kTrits, false},
+    {Op::ternary_matmul, "i2_s.avx512_vbmi", "avx512_vbmi", needs_avx512_vbmi, ternary_avx512_vbmi, 1, kTrits},
     {Op::ternary_matmul, "i2_s.avx512_vnni", "avx512_vnni", needs_avx512_vnni, ternary_avx512_vnni},
     {Op::ternary_matmul, "i2_s.avx_vnni", "avx_vnni", needs_avx_vnni, ternary_avx_vnni},
     {Op::ternary_matmul, "i2_s.avx2", "avx2", needs_avx2, ternary_avx2},
@@ -119,7 +116,7 @@ const Row& choose(Op op, std::string_view forced, const HostFacts& host) {
   // An instruction set without a row of its own takes that of the next lesser one.
   const bool is_isa = rank(forced) != std::end(kRows);
   return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) {
-    return row.op == op && row.unasked && (!is_isa || rank(row.isa) >= rank(forced)) &&
+    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) &&
            row.why_unusable(host) == nullptr;
   });
 }

@@ -1,9 +1,5 @@
-// The ternary product with AVX-512 VBMI and VNNI over weights of 1.6 bits, for steps that wait for memory: one or two
-// tokens at a time.
-#include <immintrin.h>
-
-#include "engine/cpu/few_tokens_avx512.h"
-#include "engine/cpu/kernels.h"
+// The ternary product with AVX-512 VBMI and VNNI over weights of 1.6 bits.
+#include "engine/cpu/ternary_avx512.inl"
 #include "engine/cpu/trits_avx512.h"
 
 namespace bh::engine {
@@ -19,6 +15,7 @@ inline __m512i divide_by_81(__m512i sums) {
 
 struct Trits {
   static constexpr int kFields = kTritFields;
+  using Plain = TritDecoder::Fields;
   TritDecoder decoder;
   ScaledFields fields;
 
@@ -28,16 +25,15 @@ struct Trits {
     decoded[4] = step.fifth;
   }
   static __m512i join(const __m512i* sums) { return _mm512_add_epi32(ScaledFields::join(sums), divide_by_81(sums[4])); }
+  Plain plain(__m512i bytes) const { return decoder.decode(bytes); }
+  /// The fifth is 0, 81 or 162: its two upper bits are the trit.
+  __m512i field(const Plain& step, int f) const {
+    return f < 4 ? fields.plain_field(step.four, f) : fields.plain_field(step.fifth, 3);
+  }
 };
 
 }  // namespace
 
-void ternary_avx512_vbmi(const TernaryTask& task) noexcept {
-  for (std::int64_t group = 0; group < task.groups; ++group) {
-    std::int64_t token = 0;
-    for (; token + 2 <= task.tokens; token += 2) few_tokens<Trits, 2, 1>(task, group, token);
-    if (token < task.tokens) few_tokens<Trits, 1, 2>(task, group, token);
-  }
-}
+void ternary_avx512_vbmi(const TernaryTask& task) noexcept { multiply_task<Trits>(task); }
 
 }  // namespace bh::engine
