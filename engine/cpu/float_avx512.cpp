@@ -11,12 +11,12 @@ const FloatKernels& float_avx512() noexcept { return kFloatKernels; }
 const DenseKernels& dense_avx512() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_amx() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_amx, pack_screen_row<F32>, pack_screen_row<F16>,
+  static constexpr ScreenKernels kKernels = {screen_rows_amx, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
                                              pack_screen_row<BF16>};
   return kKernels;
 }
 const ScreenKernels& screen_avx512() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_avx512, pack_screen_row<F32>, pack_screen_row<F16>,
+  static constexpr ScreenKernels kKernels = {screen_rows_avx512, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
                                              pack_screen_row<BF16>};
   return kKernels;
 }

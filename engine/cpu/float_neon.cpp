@@ -11,13 +11,13 @@ const FloatKernels& float_neon() noexcept { return kFloatKernels; }
 const DenseKernels& dense_neon() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_neon() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_neon, pack_screen_row<F32>, pack_screen_row<F16>,
+  static constexpr ScreenKernels kKernels = {screen_rows_neon, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
                                              pack_screen_row<BF16>};
   return kKernels;
 }
 const ScreenKernels& screen_neon_dotprod() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_neon_dotprod, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = {screen_rows_neon_dotprod, bound_rows, pack_screen_row<F32>,
+                                             pack_screen_row<F16>, pack_screen_row<BF16>};
   return kKernels;
 }
 

@@ -1,5 +1,5 @@
-// How rows of a large head become codes of six bits (screened_head.h), written once over Vec like the other float
-// kernels, which include it.
+// How rows of a large head become codes of six bits, and what sums of these say of logits (screened_head.h), written
+// once like the other float kernels, which include it.
 
 namespace bh::engine {
 namespace {
@@ -58,6 +58,47 @@ void pack_screen_row(const std::byte* row, std::int64_t cols, std::uint8_t* dst,
   }
   packed->code_squares = reduce_add(code_squares);
   packed->residue_squares = plain ? reduce_add(residue_squares) : packed->squares;
+}
+
+template <class T>
+T largest_of(const T* group) {
+  T best[kGroupRows];
+  for (std::int64_t i = 0; i < kGroupRows; ++i) best[i] = group[i];
+  for (std::int64_t half = kGroupRows / 2; half > 0; half /= 2) {
+    for (std::int64_t i = 0; i < half; ++i) best[i] = best[i] > best[i + half] ? best[i] : best[i + half];
+  }
+  return best[0];
+}
+
+/// Loops of doubles, which hold the integers, without branches: the compiler makes vectors of them.
+float bound_rows(const BoundTask& task) noexcept {
+  constexpr double kFarBelowOverflow = 1e37;
+  const double offset = task.offset, step = task.step, norm = task.norm, residue_norm = task.residue_norm;
+  float largest = -__builtin_inff();
+  for (std::int64_t g = 0; g < task.groups; ++g) {
+    const std::int32_t* const sums = task.sums + g * task.sums_stride;
+    const ScreenBounds& bounds = task.bounds[g];
+    float* const upper = task.upper + g * kGroupRows;
+    double* const lower = task.lower + g * kGroupRows;
+    for (std::int64_t r = 0; r < kGroupRows; ++r) {
+      const double product = kScreenRadix * static_cast<double>(sums[r]) + sums[r + kGroupRows] - offset;
+      const double of_input = static_cast<double>(bounds.of_input[r]);
+      const double of_residue = static_cast<double>(bounds.of_residue[r]);
+      const double near = static_cast<double>(bounds.scale[r]) * (step * product);
+      const double bounded =
+          (of_input * norm + of_residue * residue_norm + __builtin_fabs(near) * 1e-12) * (1.0 + 1e-6) + 1e-30;
+      // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
+      const double reach = (of_input + of_residue) * norm;
+      const double error = reach < kFarBelowOverflow ? bounded : __builtin_inf();
+      const double bound = near + error;
+      upper[r] = static_cast<float>(bound + __builtin_fabs(bound) * 1.2e-7);  // never rounded down
+      lower[r] = near - error;
+    }
+    const float largest_upper = largest_of(upper);
+    largest = largest > largest_upper ? largest : largest_upper;
+    task.largest_lower[g] = largest_of(lower);
+  }
+  return largest;
 }
 
 }  // namespace

@@ -116,8 +116,7 @@ const Row& choose(Op op, std::string_view forced, const HostFacts& host) {
   // An instruction set without a row of its own takes that of the next lesser one.
   const bool is_isa = rank(forced) != std::end(kRows);
   return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) {
-    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) &&
-           row.why_unusable(host) == nullptr;
+    return row.op == op && (!is_isa || rank(row.isa) >= rank(forced)) && row.why_unusable(host) == nullptr;
   });
 }
 

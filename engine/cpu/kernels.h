@@ -105,8 +105,29 @@ struct ScreenRow {
 /// apart, columns up to the next multiple of kPad get code 0.
 using ScreenPacker = void (*)(const std::byte* row, std::int64_t cols, std::uint8_t* dst, ScreenRow* packed) noexcept;
 
+/// What bounds the errors of a group's rows: |logit - scale t I| <= of_input ||x|| + of_residue ||e||
+/// (screened_head.h).
+struct ScreenBounds {
+  float scale[kGroupRows] = {}, of_input[kGroupRows] = {}, of_residue[kGroupRows] = {};
+};
+
+/// What a chunk's sums say of one input's logits.
+struct BoundTask {
+  const std::int32_t* sums;  ///< of the first group, as ScreenTask leaves them
+  std::int64_t sums_stride;  ///< from a group to the next
+  const ScreenBounds* bounds;
+  std::int64_t groups;
+  double offset;              ///< what kScreenOffset adds to a product
+  double step;                ///< t
+  double norm, residue_norm;  ///< ||x|| and ||e||
+  float* upper;               ///< [groups, kGroupRows]: no logit is above
+  double* lower;              ///< [groups, kGroupRows]: none is below
+  double* largest_lower;      ///< [groups]
+};
+
 struct ScreenKernels {
   void (*multiply)(const ScreenTask&) noexcept;
+  float (*bound)(const BoundTask&) noexcept;  ///< returns the largest upper bound
   ScreenPacker pack_f32, pack_f16, pack_bf16;
 };
 

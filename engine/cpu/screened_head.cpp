@@ -16,18 +16,7 @@ constexpr std::int64_t kMostCols = 1 << 17;      // sums stay in int32, and norm
 constexpr std::int64_t kChunkBytes = 128 << 10;  // of a chunk, the least that a thread takes; groups in pairs for AMX
 constexpr std::int64_t kMostPart = 8;            // with more than an eighth of the rows the full head is as quick
 constexpr double kInputSteps = kScreenHigh * kScreenRadix + kScreenLow - 1;  // the largest |q| that two planes hold
-constexpr double kFarBelowOverflow = 1e37;
 constexpr double kUp = 1.0 + 1e-9;  // above any rounding of the few double operations it follows
-
-template <class T>
-T largest_of(const T* group) {
-  T best[kGroupRows];
-  std::copy_n(group, kGroupRows, best);
-  for (std::int64_t half = kGroupRows / 2; half > 0; half /= 2) {
-    for (std::int64_t i = 0; i < half; ++i) best[i] = best[i] > best[i + half] ? best[i] : best[i + half];
-  }
-  return best[0];
-}
 
 }  // namespace
 
@@ -49,7 +38,8 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       codes_(static_cast<std::size_t>(groups_ * steps_ * kScreenStepBytes)),
       bounds_(static_cast<std::size_t>(groups_)),
       planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
-      sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)) {
+      sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)),
+      lower_(static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * (kGroupRows + 1))) {
   constexpr std::int64_t kGroupsAtOnce = 64;
   const std::size_t row_bytes = head.bytes.size() / static_cast<std::size_t>(head.rows);
   pool_.run(round_up(groups_, kGroupsAtOnce) / kGroupsAtOnce, [&](std::int64_t chunk, int) {
@@ -64,7 +54,7 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
 
 void ScreenedHead::pack_group(std::int64_t group) {
   const std::int64_t row_bytes = static_cast<std::int64_t>(head_.bytes.size()) / head_.rows;
-  RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
+  ScreenBounds& bounds = bounds_[static_cast<std::size_t>(group)];
   const double m = static_cast<double>(steps_ * kScreenCols / kPad + 6) * 0x1p-24, rounding = m / (1.0 - m);
   for (std::int64_t r = 0; r < kGroupRows; ++r) {
     const std::int64_t row = group * kGroupRows + r;
@@ -123,52 +113,33 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
       sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
   const ScreenKernels& kernels = few() ? *kernels_.screen_few : *kernels_.screen;
   kernels.multiply({codes_.data() + first * steps_ * kScreenStepBytes, groups, steps_, planes_.data(), inputs, sums});
+  double* const lower = lower_.data() + thread * groups_per_chunk_ * (kGroupRows + 1);
+  double* const largest_lower = lower + groups * kGroupRows;
   for (std::int64_t i = 0; i < inputs; ++i) {
     Input& input = inputs_[static_cast<std::size_t>(i)];
-    float largest = -std::numeric_limits<float>::infinity();
+    const auto offset = static_cast<double>(kScreenOffset * (kScreenRadix * input.high_sum + input.low_sum));
+    input.chunk_upper[static_cast<std::size_t>(chunk)] = kernels.bound(
+        {sums + i * 2 * kGroupRows, inputs * 2 * kGroupRows, bounds_.data() + first, groups, offset, input.step,
+         input.norm, input.residue_norm, input.upper.data() + first * kGroupRows, lower, largest_lower});
     for (std::int64_t g = 0; g < groups; ++g) {
-      screen_group(first + g, input, sums + (g * inputs + i) * 2 * kGroupRows,
-                   input.lower[static_cast<std::size_t>(thread)], count, largest);
+      keep_lower(first + g, lower + g * kGroupRows, largest_lower[g], input.lower[static_cast<std::size_t>(thread)],
+                 count);
     }
-    input.chunk_upper[static_cast<std::size_t>(chunk)] = largest;
   }
 }
 
-void ScreenedHead::screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lower,
-                                std::int64_t count, float& largest) {
-  const RowBounds& bounds = bounds_[static_cast<std::size_t>(group)];
-  float upper[kGroupRows];
-  double below[kGroupRows];
-  // Without branches, so that it becomes vector code. Doubles hold the integers.
-  const auto offset = static_cast<double>(kScreenOffset * (kScreenRadix * input.high_sum + input.low_sum));
-  const double step = input.step, norm = input.norm, residue_norm = input.residue_norm;
-  for (std::int64_t r = 0; r < kGroupRows; ++r) {
-    const double product = kScreenRadix * static_cast<double>(sums[r]) + sums[r + kGroupRows] - offset;
-    const double of_input = static_cast<double>(bounds.of_input[r]);
-    const double of_residue = static_cast<double>(bounds.of_residue[r]);
-    const double near = static_cast<double>(bounds.scale[r]) * (step * product);
-    const double bounded =
-        (of_input * norm + of_residue * residue_norm + std::abs(near) * 1e-12) * (1.0 + 1e-6) + 1e-30;
-    // Beyond the range of floats the full head's sums may not be finite: such a row is computed, never judged here.
-    const double reach = (of_input + of_residue) * norm;
-    const double error = reach < kFarBelowOverflow ? bounded : std::numeric_limits<double>::infinity();
-    const double bound = near + error;
-    upper[r] = static_cast<float>(bound + std::abs(bound) * 1.2e-7);  // never rounded down
-    below[r] = near - error;
-  }
-  std::copy_n(upper, kGroupRows, input.upper.data() + group * kGroupRows);
-  largest = std::max(largest, largest_of(upper));
-  const bool full = static_cast<std::int64_t>(lower.size()) == count;
-  if (full && largest_of(below) < lower.front().logit) return;
+void ScreenedHead::keep_lower(std::int64_t group, const double* lower, double largest, std::vector<Bound>& best,
+                              std::int64_t count) const {
+  if (static_cast<std::int64_t>(best.size()) == count && largest < best.front().logit) return;
   for (std::int64_t r = 0; r < std::min(kGroupRows, head_.rows - group * kGroupRows); ++r) {
-    const Bound bound{below[r], group * kGroupRows + r};
-    if (static_cast<std::int64_t>(lower.size()) < count) {
-      lower.push_back(bound);
-      std::push_heap(lower.begin(), lower.end(), std::greater<>());
-    } else if (bound > lower.front()) {
-      std::pop_heap(lower.begin(), lower.end(), std::greater<>());
-      lower.back() = bound;
-      std::push_heap(lower.begin(), lower.end(), std::greater<>());
+    const Bound bound{lower[r], group * kGroupRows + r};
+    if (static_cast<std::int64_t>(best.size()) < count) {
+      best.push_back(bound);
+      std::push_heap(best.begin(), best.end(), std::greater<>());
+    } else if (bound > best.front()) {
+      std::pop_heap(best.begin(), best.end(), std::greater<>());
+      best.back() = bound;
+      std::push_heap(best.begin(), best.end(), std::greater<>());
     }
   }
 }

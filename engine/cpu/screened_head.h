@@ -54,13 +54,9 @@ class ScreenedHead {
   Screened best(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   static constexpr std::size_t kTogether = 16;
 
-  std::size_t bytes() const noexcept { return codes_.size() + bounds_.size() * sizeof(RowBounds); }
+  std::size_t bytes() const noexcept { return codes_.size() + bounds_.size() * sizeof(ScreenBounds); }
 
  private:
-  /// What bounds the errors of a group's rows: |logit - scale t I| <= of_input ||x|| + of_residue ||e||.
-  struct RowBounds {
-    float scale[kGroupRows] = {}, of_input[kGroupRows] = {}, of_residue[kGroupRows] = {};
-  };
   struct Input;
   /// No logit of the row is below.
   struct Bound {
@@ -74,10 +70,9 @@ class ScreenedHead {
   void pack_group(std::int64_t group);
   std::int64_t chunks() const noexcept { return round_up(groups_, groups_per_chunk_) / groups_per_chunk_; }
   void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
-  /// Bounds of a group's logits for one input: raises `largest` to the greatest upper one, and keeps in `lower` the
-  /// `count` best lower ones.
-  void screen_group(std::int64_t group, Input& input, const std::int32_t* sums, std::vector<Bound>& lower,
-                    std::int64_t count, float& largest);
+  /// Keeps in `best` the `count` best of what a group's rows have for lower bounds.
+  void keep_lower(std::int64_t group, const double* lower, double largest, std::vector<Bound>& best,
+                  std::int64_t count) const;
   bool few() const noexcept { return static_cast<std::int64_t>(n_inputs_) < kernels_.screen_least_tokens; }
   void best_together(const float* x, std::int64_t stride, std::int64_t count, std::span<Found> found);
   void rescore(Input& input, const float* x, std::int64_t count, Found& found);
@@ -89,7 +84,7 @@ class ScreenedHead {
   ThreadPool& pool_;
   std::int64_t groups_, steps_, groups_per_chunk_;
   AlignedBuffer<std::uint8_t> codes_;  ///< [groups, steps, kScreenStepBytes]: ScreenTask
-  std::vector<RowBounds> bounds_;      ///< [groups]
+  std::vector<ScreenBounds> bounds_;   ///< [groups]
 
   // The inputs in progress.
   struct Input {
@@ -107,6 +102,7 @@ class ScreenedHead {
   std::size_t n_inputs_ = 0;
   AlignedBuffer<std::int8_t> planes_;  ///< [kTogether], q of each input in two planes: ScreenTask
   AlignedBuffer<std::int32_t> sums_;   ///< [threads, groups_per_chunk, kTogether, 2, kGroupRows]
+  AlignedBuffer<double> lower_;        ///< [threads, groups_per_chunk, kGroupRows + 1]: BoundTask
 };
 
 }  // namespace bh::engine

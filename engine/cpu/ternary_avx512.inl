@@ -1,5 +1,5 @@
-// The ternary product with AVX-512 VNNI. Lane = row, so there are no horizontal sums. Included by the one source of each
-// layout of weights, which says in a struct how bytes become fields:
+// The ternary product with AVX-512 VNNI. Lane = row, so there are no horizontal sums. Included by the one source of
+// each layout of weights, which says in a struct how bytes become fields:
 //
 //   static constexpr int kFields;                             // of a step
 //   void decode(__m512i bytes, __m512i (&fields)[kFields]) const;  // each with a scale of its own
