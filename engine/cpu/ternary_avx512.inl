@@ -85,6 +85,12 @@ void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
   const std::uint8_t* weights = task.weights + group * group_bytes;
   const std::int8_t* codes = task.codes + token * task.code_stride;
   const Layout layout;
+  if (task.y != nullptr) {  // a line that is not there yet would be waited for after the multiplication
+    for (int t = 0; t < kTokens; ++t) {
+      const float* const y = task.y + (token + t) * task.y_stride + group * kGroupRows;
+      for (int g = 0; g < kGroups; ++g) _mm_prefetch(reinterpret_cast<const char*>(y + g * kGroupRows), _MM_HINT_T0);
+    }
+  }
   __m512i sums[kSets][kGroups][kTokens];
   for (auto& set : sums) {
     for (auto& of_group : set) {
