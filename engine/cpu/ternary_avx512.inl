@@ -80,7 +80,7 @@ constexpr int kOneStream = 16;
 /// Some tokens share the fields of kGroups groups: the multiplier is the limit, and unpacking costs nothing beside it.
 template <class Layout, int kGroups, int kTokens>
 void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token) {
-  constexpr int kSets = kGroups * kTokens < 8 ? 2 : 1;  // fewer sums would wait for each other
+  constexpr int kSets = kGroups * kTokens <= 8 ? 2 : 1;  // fewer sums would wait for each other
   const std::int64_t group_bytes = task.steps * kStepBytes;
   const std::uint8_t* weights = task.weights + group * group_bytes;
   const std::int8_t* codes = task.codes + token * task.code_stride;
