@@ -31,6 +31,7 @@ Check instruction_sets() {
   if (features.avx512_vnni || features.avx2 || features.neon) {
     return {"instruction sets", Verdict::passed,
             may_use_amx()           ? "AMX-INT8"
+            : features.avx512_vbmi  ? "AVX-512 with VNNI and VBMI"
             : features.avx512_vnni  ? "AVX-512 with VNNI"
             : features.avx_vnni     ? "AVX2 with VNNI"
             : features.avx2         ? "AVX2 with FMA"

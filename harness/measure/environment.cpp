@@ -38,6 +38,7 @@ Environment read_environment() {
   if (host.features.avx2) e.cpu_features.emplace_back("avx2");
   if (host.features.avx_vnni) e.cpu_features.emplace_back("avx_vnni");
   if (host.features.avx512_vnni) e.cpu_features.emplace_back("avx512_vnni");
+  if (host.features.avx512_vbmi) e.cpu_features.emplace_back("avx512_vbmi");
   if (may_use_amx()) e.cpu_features.emplace_back("amx_int8");
   if (host.features.neon) e.cpu_features.emplace_back("neon");
   if (host.features.neon_dotprod) e.cpu_features.emplace_back("neon_dotprod");
