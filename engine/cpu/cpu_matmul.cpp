@@ -13,7 +13,7 @@ constexpr std::int64_t kSumsAtOnce = 256;      // groups times rows: their sums 
 constexpr std::int64_t kBlockBytes = 1 << 20;  // codes that are multiplied by all weights before the next ones
 
 std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
-  // Kernels that are short of multiplications, not of memory, take groups in pairs.
+  // With several tokens a kernel may take groups in pairs.
   const std::int64_t least = tokens > 1 ? 2 : 1;
   const std::int64_t groups = std::clamp(kChunkBytes / matrix.group_bytes(), least, kMaxChunkGroups);
   return groups > 1 ? groups / 2 * 2 : 1;

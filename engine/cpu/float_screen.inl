@@ -95,7 +95,7 @@ float bound_rows(const BoundTask& task) noexcept {
       lower[r] = near - error;
     }
     const float largest_upper = largest_of(upper);
-    largest = largest > largest_upper ? largest : largest_upper;
+    largest = largest_upper > largest ? largest_upper : largest;
     task.largest_lower[g] = largest_of(lower);
   }
   return largest;

@@ -43,10 +43,10 @@ struct BoundKernels {
   std::string float_isa;
 };
 
-/// Binds the best usable row per op. `forced` names an instruction set
-/// ("avx2": an op without a row of it takes the next lesser one) or a row ("i2_s.avx2": the other ops stay as they
-/// are). Where that row does not serve few tokens, the next one does, under its own name. Never falls back in silence:
-/// Error(usage) on an unknown name, Error(setup) with the reason.
+/// Binds the best usable row per op. `forced` names an instruction set ("avx2": an op without a row of it takes the
+/// next lesser one) or a row ("i2_s.avx2": the other ops stay as they are). Where that row does not serve few tokens,
+/// the next one does, under its own name. Never falls back in silence: Error(usage) on an unknown name, Error(setup)
+/// with the reason.
 BoundKernels bind_kernels(std::string_view forced = {}, const HostFacts& host = host_facts());
 
 DenseKernel dense_kernel(const DenseKernels& kernels, TensorType type);

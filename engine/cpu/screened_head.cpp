@@ -39,7 +39,7 @@ ScreenedHead::ScreenedHead(const Matrix& head, const BoundKernels& kernels, Thre
       bounds_(static_cast<std::size_t>(groups_)),
       planes_(kTogether * static_cast<std::size_t>(steps_ * 2 * kScreenCols)),
       sums_(kTogether * static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * 2 * kGroupRows)),
-      lower_(static_cast<std::size_t>(pool.threads() * groups_per_chunk_ * (kGroupRows + 1))) {
+      lower_(static_cast<std::size_t>(pool.threads() * lower_stride())) {
   constexpr std::int64_t kGroupsAtOnce = 64;
   const std::size_t row_bytes = head.bytes.size() / static_cast<std::size_t>(head.rows);
   pool_.run(round_up(groups_, kGroupsAtOnce) / kGroupsAtOnce, [&](std::int64_t chunk, int) {
@@ -113,7 +113,7 @@ void ScreenedHead::screen_chunk(std::int64_t chunk, int thread, std::int64_t cou
       sums_.data() + thread * groups_per_chunk_ * static_cast<std::int64_t>(kTogether) * 2 * kGroupRows;
   const ScreenKernels& kernels = few() ? *kernels_.screen_few : *kernels_.screen;
   kernels.multiply({codes_.data() + first * steps_ * kScreenStepBytes, groups, steps_, planes_.data(), inputs, sums});
-  double* const lower = lower_.data() + thread * groups_per_chunk_ * (kGroupRows + 1);
+  double* const lower = lower_.data() + thread * lower_stride();
   double* const largest_lower = lower + groups * kGroupRows;
   for (std::int64_t i = 0; i < inputs; ++i) {
     Input& input = inputs_[static_cast<std::size_t>(i)];

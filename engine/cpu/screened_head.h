@@ -69,6 +69,8 @@ class ScreenedHead {
 
   void pack_group(std::int64_t group);
   std::int64_t chunks() const noexcept { return round_up(groups_, groups_per_chunk_) / groups_per_chunk_; }
+  /// In whole cache lines, so that no two threads share one.
+  std::int64_t lower_stride() const noexcept { return round_up(groups_per_chunk_ * (kGroupRows + 1), 8); }
   void screen_chunk(std::int64_t chunk, int thread, std::int64_t count);
   /// Keeps in `best` the `count` best of what a group's rows have for lower bounds.
   void keep_lower(std::int64_t group, const double* lower, double largest, std::vector<Bound>& best,
@@ -102,7 +104,7 @@ class ScreenedHead {
   std::size_t n_inputs_ = 0;
   AlignedBuffer<std::int8_t> planes_;  ///< [kTogether], q of each input in two planes: ScreenTask
   AlignedBuffer<std::int32_t> sums_;   ///< [threads, groups_per_chunk, kTogether, 2, kGroupRows]
-  AlignedBuffer<double> lower_;        ///< [threads, groups_per_chunk, kGroupRows + 1]: BoundTask
+  AlignedBuffer<double> lower_;  ///< [threads, lower_stride()]: of a chunk's groups all lower bounds, then the largest
 };
 
 }  // namespace bh::engine

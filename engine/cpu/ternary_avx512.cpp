@@ -7,14 +7,14 @@ namespace {
 struct TwoBits {
   static constexpr int kFields = 4;
   using Plain = __m512i;
-  ScaledFields fields;
+  TwoBitFields fields;
 
   void decode(__m512i bytes, __m512i (&decoded)[kFields]) const {
-    for (int f = 0; f < kFields; ++f) decoded[f] = fields.field(bytes, f);
+    for (int f = 0; f < kFields; ++f) decoded[f] = fields.scaled(bytes, f);
   }
-  static __m512i join(const __m512i* sums) { return ScaledFields::join(sums); }
+  static __m512i join(const __m512i* sums) { return TwoBitFields::join(sums); }
   static Plain plain(__m512i bytes) { return bytes; }
-  __m512i field(Plain step, int f) const { return fields.plain_field(step, f); }
+  __m512i field(Plain step, int f) const { return fields.plain(step, f); }
 };
 
 }  // namespace

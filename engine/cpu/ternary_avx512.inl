@@ -1,11 +1,12 @@
 // The ternary product with AVX-512 VNNI. Lane = row, so there are no horizontal sums. Included by the one source of
-// each layout of weights, which says in a struct how bytes become fields:
+// each layout of weights, which says in a struct how a step becomes fields:
 //
-//   static constexpr int kFields;                             // of a step
-//   void decode(__m512i bytes, __m512i (&fields)[kFields]) const;  // each with a scale of its own
-//   static __m512i join(const __m512i* sums);                 // the sum of fields' products without their scales
-//   Plain plain(__m512i bytes) const;                         // a step, of which
-//   __m512i field(const Plain& step, int f) const;            // gives a field without a scale
+//   static constexpr int kFields;                                   // of a step
+//   void decode(__m512i bytes, __m512i (&fields)[kFields]) const;   // each scaled in its own way
+//   static __m512i join(const __m512i* sums);                       // the sum of such fields' products, not scaled
+//   using Plain;                                                    // a step, from which
+//   Plain plain(__m512i bytes) const;
+//   __m512i field(const Plain& step, int f) const;                  // gives a field that is not scaled
 #include <immintrin.h>
 
 #include "engine/base/prefetch.h"
@@ -15,18 +16,19 @@
 namespace bh::engine {
 namespace {
 
-/// Four fields of two bits. Masks without shifts leave them scaled by 1, 4, 16 and 64.
-struct ScaledFields {
+/// Four fields of two bits. Masks alone leave them scaled by 1, 4, 16 and 64.
+struct TwoBitFields {
   __m512i masks[4] = {_mm512_set1_epi8(0x03), _mm512_set1_epi8(0x0c), _mm512_set1_epi8(0x30), _mm512_set1_epi8(-0x40)};
 
-  __m512i field(__m512i packed, int f) const { return _mm512_and_si512(packed, masks[f]); }
+  __m512i scaled(__m512i packed, int f) const { return _mm512_and_si512(packed, masks[f]); }
+  /// The sum of four scaled fields' products, not scaled.
   static __m512i join(const __m512i* sums) {
     const __m512i low = _mm512_add_epi32(sums[0], _mm512_srai_epi32(sums[1], 2));
     const __m512i high = _mm512_add_epi32(_mm512_srai_epi32(sums[2], 4), _mm512_srai_epi32(sums[3], 6));
     return _mm512_add_epi32(low, high);
   }
-  __m512i plain_field(__m512i packed, int f) const {
-    return field(f == 0 ? packed : _mm512_srli_epi16(packed, static_cast<unsigned>(2 * f)), 0);
+  __m512i plain(__m512i packed, int f) const {
+    return _mm512_and_si512(f == 0 ? packed : _mm512_srli_epi16(packed, static_cast<unsigned>(2 * f)), masks[0]);
   }
 };
 
@@ -73,14 +75,14 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
 
 constexpr int kMostTokens = 8;  // whose sums of two groups registers hold beside their fields
 
-/// Up to so many tokens a step's weights come from memory, which serves one group after the other fastest; with more,
-/// two groups share what is loaded of the codes.
+/// With up to so many tokens weights come from memory, which serves one group after the other fastest; with more, two
+/// groups share what is loaded of the codes.
 constexpr int kOneStream = 16;
 
 /// Some tokens share the fields of kGroups groups: the multiplier is the limit, and unpacking costs nothing beside it.
 template <class Layout, int kGroups, int kTokens>
 void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token) {
-  constexpr int kSets = kGroups * kTokens <= 8 ? 2 : 1;  // fewer sums would wait for each other
+  constexpr int kSets = kGroups == 1 ? 2 : 1;  // of sums, each of every other field: few would wait for each other
   const std::int64_t group_bytes = task.steps * kStepBytes;
   const std::uint8_t* weights = task.weights + group * group_bytes;
   const std::int8_t* codes = task.codes + token * task.code_stride;
@@ -126,21 +128,22 @@ void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token
   }
 }
 
-/// kGroups groups with `tokens` tokens from `token` on, up to kMost.
-template <class Layout, int kGroups, int kMost>
+/// kGroups groups with `tokens` tokens from `token` on: kLeast to kMost.
+template <class Layout, int kGroups, int kLeast, int kMost>
 void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token, std::int64_t tokens) {
-  if constexpr (kMost > 1) {
-    if (tokens < kMost) return some_tokens<Layout, kGroups, kMost - 1>(task, group, token, tokens);
+  if constexpr (kLeast < kMost) {
+    if (tokens < kMost) return some_tokens<Layout, kGroups, kLeast, kMost - 1>(task, group, token, tokens);
   }
   many_tokens<Layout, kGroups, kMost>(task, group, token);
 }
 
-/// kGroups groups with all tokens, in equal parts.
-template <class Layout, int kGroups>
+/// kGroups groups with all tokens, at least kTokens, in equal parts.
+template <class Layout, int kGroups, int kTokens>
 void all_tokens(const TernaryTask& task, std::int64_t group) {
+  constexpr int kParts = (kTokens + kMostTokens - 1) / kMostTokens;
   for (std::int64_t token = 0, parts = (task.tokens + kMostTokens - 1) / kMostTokens; parts > 0; --parts) {
     const std::int64_t tokens = (task.tokens - token + parts - 1) / parts;
-    some_tokens<Layout, kGroups, kMostTokens>(task, group, token, tokens);
+    some_tokens<Layout, kGroups, kTokens / kParts, kMostTokens>(task, group, token, tokens);
     token += tokens;
   }
 }
@@ -150,7 +153,7 @@ template <class Layout>
 void multiply_task(const TernaryTask& task) {
   std::int64_t group = 0;
   if (task.tokens > kOneStream) {
-    for (; group + 2 <= task.groups; group += 2) all_tokens<Layout, 2>(task, group);
+    for (; group + 2 <= task.groups; group += 2) all_tokens<Layout, 2, kOneStream + 1>(task, group);
   }
   for (; group < task.groups; ++group) {
     if (task.tokens == 1) {
@@ -158,7 +161,7 @@ void multiply_task(const TernaryTask& task) {
     } else if (task.tokens == 2) {
       few_tokens<Layout, 2, 1>(task, group);
     } else {
-      all_tokens<Layout, 1>(task, group);
+      all_tokens<Layout, 1, 3>(task, group);
     }
   }
 }

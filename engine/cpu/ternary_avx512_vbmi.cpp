@@ -17,18 +17,18 @@ struct Trits {
   static constexpr int kFields = kTritFields;
   using Plain = TritDecoder::Fields;
   TritDecoder decoder;
-  ScaledFields fields;
+  TwoBitFields fields;
 
   void decode(__m512i bytes, __m512i (&decoded)[kFields]) const {
     const TritDecoder::Fields step = decoder.decode(bytes);
-    for (int f = 0; f < 4; ++f) decoded[f] = fields.field(step.four, f);
+    for (int f = 0; f < 4; ++f) decoded[f] = fields.scaled(step.four, f);
     decoded[4] = step.fifth;
   }
-  static __m512i join(const __m512i* sums) { return _mm512_add_epi32(ScaledFields::join(sums), divide_by_81(sums[4])); }
+  static __m512i join(const __m512i* sums) { return _mm512_add_epi32(TwoBitFields::join(sums), divide_by_81(sums[4])); }
   Plain plain(__m512i bytes) const { return decoder.decode(bytes); }
   /// The fifth is 0, 81 or 162: its two upper bits are the trit.
   __m512i field(const Plain& step, int f) const {
-    return f < 4 ? fields.plain_field(step.four, f) : fields.plain_field(step.fifth, 3);
+    return f < 4 ? fields.plain(step.four, f) : fields.plain(step.fifth, 3);
   }
 };
 

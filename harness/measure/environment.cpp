@@ -35,6 +35,7 @@ Environment read_environment() {
   e.os = host.os;
   e.architecture = host.architecture;
   e.cpu_model = host.cpu_model;
+  // The best one last: a machine's class is named by it.
   if (host.features.avx2) e.cpu_features.emplace_back("avx2");
   if (host.features.avx_vnni) e.cpu_features.emplace_back("avx_vnni");
   if (host.features.avx512_vnni) e.cpu_features.emplace_back("avx512_vnni");
