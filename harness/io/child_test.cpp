@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "engine/base/error.h"
@@ -24,6 +25,13 @@ namespace {
 
 Command shell(std::string script) { return {"/bin/sh", {"-c", std::move(script)}, {}}; }
 
+/// A file of /proc, or as much of it as was there: a process may end while it is read.
+std::string proc_text(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
 /// Processes, ended ones that nobody has waited for included, whose command line or environment has `mark`.
 std::vector<std::string> processes_with(const std::string& mark) {
   std::vector<std::string> found;
@@ -31,9 +39,7 @@ std::vector<std::string> processes_with(const std::string& mark) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
     for (const char* file : {"cmdline", "environ"}) {
-      std::ifstream stream(entry.path() / file);
-      const std::string text((std::istreambuf_iterator<char>(stream)), {});
-      if (text.find(mark) != std::string::npos) found.push_back(pid);
+      if (proc_text(entry.path() / file).find(mark) != std::string::npos) found.push_back(pid);
     }
   }
   return found;
@@ -43,8 +49,7 @@ int children_of_ours() {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream stream(entry.path() / "stat");
-    const std::string text((std::istreambuf_iterator<char>(stream)), {});
+    const std::string text = proc_text(entry.path() / "stat");
     const auto name_end = text.rfind(')');
     if (name_end == std::string::npos) continue;
     count += std::stoi(text.substr(name_end + 4)) == ::getpid();
