@@ -11,13 +11,11 @@ const FloatKernels& float_avx2() noexcept { return kFloatKernels; }
 const DenseKernels& dense_avx2() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_avx2() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_avx2, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_avx2);
   return kKernels;
 }
 const ScreenKernels& screen_avx_vnni() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_avx_vnni, bound_rows, pack_screen_row<F32>,
-                                             pack_screen_row<F16>, pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_avx_vnni);
   return kKernels;
 }
 

@@ -11,13 +11,11 @@ const FloatKernels& float_avx512() noexcept { return kFloatKernels; }
 const DenseKernels& dense_avx512() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_amx() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_amx, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_amx);
   return kKernels;
 }
 const ScreenKernels& screen_avx512() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_avx512, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_avx512);
   return kKernels;
 }
 

@@ -11,13 +11,11 @@ const FloatKernels& float_neon() noexcept { return kFloatKernels; }
 const DenseKernels& dense_neon() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_neon() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_neon, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_neon);
   return kKernels;
 }
 const ScreenKernels& screen_neon_dotprod() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_neon_dotprod, bound_rows, pack_screen_row<F32>,
-                                             pack_screen_row<F16>, pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_neon_dotprod);
   return kKernels;
 }
 

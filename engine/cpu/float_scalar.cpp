@@ -11,8 +11,7 @@ const FloatKernels& float_scalar() noexcept { return kFloatKernels; }
 const DenseKernels& dense_scalar() noexcept { return kDenseKernels; }
 
 const ScreenKernels& screen_scalar() noexcept {
-  static constexpr ScreenKernels kKernels = {screen_rows_scalar, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>,
-                                             pack_screen_row<BF16>};
+  static constexpr ScreenKernels kKernels = screen_kernels(screen_rows_scalar);
   return kKernels;
 }
 

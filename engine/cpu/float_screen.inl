@@ -101,5 +101,10 @@ float bound_rows(const BoundTask& task) noexcept {
   return largest;
 }
 
+/// A product of inputs with codes, and all that goes with it.
+constexpr ScreenKernels screen_kernels(void (*multiply)(const ScreenTask&) noexcept) {
+  return {multiply, bound_rows, pack_screen_row<F32>, pack_screen_row<F16>, pack_screen_row<BF16>};
+}
+
 }  // namespace
 }  // namespace bh::engine
