@@ -43,9 +43,11 @@ int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col)
 int packed_trit(const PackedTernary& packed, std::int64_t row, std::int64_t col) {
   const std::int64_t group = row / kGroupRows, step = col / 20, j = col % 4, f = col % 20 / 4;
   const std::int64_t at = group * packed.group_bytes() + step * kStepBytes + 4 * (row % kGroupRows) + j;
-  int value = packed.weights[static_cast<std::size_t>(at)];
-  for (std::int64_t i = 0; i < f; ++i) value /= 3;
-  return value % 3;
+  const int byte = packed.weights[static_cast<std::size_t>(at)];
+  if (f == 4) return byte < 192 ? byte / 64 : (byte - 192) % 3;
+  int four = byte < 192 ? byte % 64 : 64 + (byte - 192) / 3;
+  for (std::int64_t i = 0; i < f; ++i) four /= 3;
+  return four % 3;
 }
 
 }  // namespace

@@ -9,12 +9,16 @@
 namespace bh::engine {
 namespace {
 
-/// One group with some of the tokens. kSets sets of sums, each of every kSets-th field, hide the multiply's latency.
-template <int kTokens, int kSets>
+constexpr int kMostTokens = 12;  // whose sums registers hold beside the fields
+
+/// One group with some of the tokens.
+template <int kTokens>
 void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token) {
   const std::uint8_t* codes = task.codes + group * task.steps * kScreenStepBytes;
   const std::int64_t low_plane = task.steps * kScreenCols, plane_stride = 2 * low_plane;
   const std::int8_t* planes = task.planes + token * plane_stride;
+  // Sets of sums, each of every kSets-th field, hide the multiply's latency.
+  constexpr int kSets = kTokens == 1 ? 4 : kTokens <= kMostTokens / 2 ? 2 : 1;
   __m512i high[kSets][kTokens], low[kSets][kTokens];
   for (int i = 0; i < kSets; ++i) {
     for (int t = 0; t < kTokens; ++t) high[i][t] = low[i][t] = _mm512_setzero_si512();
@@ -26,8 +30,8 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
     for (int f = 0; f < 4; ++f, planes += kFieldCols) {
       for (int t = 0; t < kTokens; ++t) {
         const std::int8_t* plane = planes + t * plane_stride;
-        high[f % kSets][t] = _mm512_dpbusd_epi32(high[f % kSets][t], fields[f], broadcast_512(plane));
-        low[f % kSets][t] = _mm512_dpbusd_epi32(low[f % kSets][t], fields[f], broadcast_512(plane + low_plane));
+        high[f % kSets][t] = multiply_add(high[f % kSets][t], fields[f], broadcast_512(plane));
+        low[f % kSets][t] = multiply_add(low[f % kSets][t], fields[f], broadcast_512(plane + low_plane));
       }
     }
   }
@@ -42,24 +46,24 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
   }
 }
 
+/// One group with `tokens` tokens from `token` on, at most kMost.
+template <int kMost = kMostTokens>
+void screen_some(const ScreenTask& task, std::int64_t group, std::int64_t token, std::int64_t tokens) {
+  if constexpr (kMost > 1) {
+    if (tokens < kMost) return screen_some<kMost - 1>(task, group, token, tokens);
+  }
+  screen_group<kMost>(task, group, token);
+}
+
 }  // namespace
 
 void screen_rows_avx512(const ScreenTask& task) noexcept {
   for (std::int64_t group = 0; group < task.groups; ++group) {
     std::int64_t token = 0;
-    for (; token + 4 <= task.tokens; token += 4) screen_group<4, 1>(task, group, token);
-    switch (task.tokens - token) {
-      case 3:
-        screen_group<3, 1>(task, group, token);
-        break;
-      case 2:
-        screen_group<2, 2>(task, group, token);
-        break;
-      case 1:
-        screen_group<1, 4>(task, group, token);
-        break;
-      default:
-        break;
+    for (std::int64_t parts = (task.tokens + kMostTokens - 1) / kMostTokens; parts > 0; --parts) {
+      const std::int64_t tokens = (task.tokens - token + parts - 1) / parts;
+      screen_some(task, group, token, tokens);
+      token += tokens;
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "engine/base/prefetch.h"
 #include "engine/cpu/amx_tiles.h"
+#include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/trits_avx512.h"
 
@@ -49,7 +50,7 @@ struct Weights {
   const std::uint8_t* packed;
   std::int64_t steps;
   std::uint8_t* rings;
-  TritDecoder decoder;
+  Trits trits;
 
   const std::uint8_t* tile(int group, std::int64_t place) const {
     return rings + group * kRingBytes + place * kTileFields * kFieldBytes;
@@ -58,7 +59,6 @@ struct Weights {
   /// Unpacks one step of each group. kWhole: there is one; otherwise zeros may stand for it.
   template <bool kWhole>
   inline __attribute__((always_inline)) void unpack(std::int64_t step, std::int64_t place) {
-    const __m512i mask = _mm512_set1_epi8(0x03);
     for (int g = 0; g < kGroups; ++g) {
       std::uint8_t* field = rings + g * kRingBytes + place * kUnpackedBytes;
       if (!kWhole && step >= steps) {
@@ -67,13 +67,10 @@ struct Weights {
       }
       const std::uint8_t* bytes = packed + (g * steps + step) * kStepBytes;
       if constexpr (kPrefetch) prefetch_stream(bytes);
-      TritDecoder::Fields four_and_one = decoder.decode(_mm512_loadu_si512(bytes));
-      for (int f = 0; f < 4; ++f, field += kFieldBytes) {
-        _mm512_store_si512(field, _mm512_and_si512(four_and_one.four, mask));
-        four_and_one.four = _mm512_srli_epi16(four_and_one.four, 2);
+      const Trits::Step unpacked = trits.decode(_mm512_loadu_si512(bytes));
+      for (int f = 0; f < kTritFields; ++f, field += kFieldBytes) {
+        _mm512_store_si512(field, plain_field(Trits::vector(unpacked, f), Trits::place(f)));
       }
-      // 0, 81 or 162: the two upper bits are the trit.
-      _mm512_store_si512(field, _mm512_and_si512(_mm512_srli_epi16(four_and_one.fifth, 6), mask));
     }
   }
 

@@ -6,15 +6,10 @@ namespace {
 
 struct TwoBits {
   static constexpr int kFields = 4;
-  using Plain = __m512i;
-  TwoBitFields fields;
-
-  void decode(__m512i bytes, __m512i (&decoded)[kFields]) const {
-    for (int f = 0; f < kFields; ++f) decoded[f] = fields.scaled(bytes, f);
-  }
-  static __m512i join(const __m512i* sums) { return TwoBitFields::join(sums); }
-  static Plain plain(__m512i bytes) { return bytes; }
-  __m512i field(Plain step, int f) const { return fields.plain(step, f); }
+  using Step = __m512i;
+  static Step decode(__m512i bytes) { return bytes; }
+  static __m512i vector(Step step, int) { return step; }
+  static constexpr int place(int f) { return f; }
 };
 
 }  // namespace

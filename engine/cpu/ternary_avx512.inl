@@ -1,42 +1,30 @@
 // The ternary product with AVX-512 VNNI. Lane = row, so there are no horizontal sums. Included by the one source of
-// each layout of weights, which says in a struct how a step becomes fields:
+// each layout of weights, which says in a struct where the fields of a step are:
 //
-//   static constexpr int kFields;                                   // of a step
-//   void decode(__m512i bytes, __m512i (&fields)[kFields]) const;   // each scaled in its own way
-//   static __m512i join(const __m512i* sums);                       // the sum of such fields' products, not scaled
-//   using Plain;                                                    // a step, from which
-//   Plain plain(__m512i bytes) const;
-//   __m512i field(const Plain& step, int f) const;                  // gives a field that is not scaled
+//   static constexpr int kFields;                          // of a step
+//   using Step;
+//   Step decode(__m512i bytes) const;
+//   static __m512i vector(const Step& step, int f);        // has field f in each byte, in bits
+//   static constexpr int place(int f);                     // 2 * place(f) and 2 * place(f) + 1
 #include <immintrin.h>
 
 #include "engine/base/prefetch.h"
 #include "engine/cpu/broadcast_x86.h"
+#include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
 
 namespace bh::engine {
 namespace {
 
-/// Four fields of two bits. Masks alone leave them scaled by 1, 4, 16 and 64.
-struct TwoBitFields {
-  __m512i masks[4] = {_mm512_set1_epi8(0x03), _mm512_set1_epi8(0x0c), _mm512_set1_epi8(0x30), _mm512_set1_epi8(-0x40)};
+/// So many tokens' sums, one of each field, are held by registers.
+template <class Layout>
+constexpr int kFewTokens = 25 / Layout::kFields;
 
-  __m512i scaled(__m512i packed, int f) const { return _mm512_and_si512(packed, masks[f]); }
-  /// The sum of four scaled fields' products, not scaled.
-  static __m512i join(const __m512i* sums) {
-    const __m512i low = _mm512_add_epi32(sums[0], _mm512_srai_epi32(sums[1], 2));
-    const __m512i high = _mm512_add_epi32(_mm512_srai_epi32(sums[2], 4), _mm512_srai_epi32(sums[3], 6));
-    return _mm512_add_epi32(low, high);
-  }
-  __m512i plain(__m512i packed, int f) const {
-    return _mm512_and_si512(f == 0 ? packed : _mm512_srli_epi16(packed, static_cast<unsigned>(2 * f)), masks[0]);
-  }
-};
-
-/// One group with one or two tokens, which wait for memory: nothing is spent on scales, for products are added up by
-/// field and the scales undone once at the end. With one token, kSets sets of sums, each of every kSets-th step, hide
-/// the latency of the multiply.
-template <class Layout, int kTokens, int kSets>
+/// One group with few tokens, which wait for memory. Nothing is spent on scales, for products are added up by field and
+/// the scales undone once at the end.
+template <class Layout, int kTokens>
 void few_tokens(const TernaryTask& task, std::int64_t group) {
+  constexpr int kSets = kTokens == 1 ? 2 : 1;  // of sums, each of every other step: one would wait for its last product
   const std::uint8_t* weights = task.weights + group * task.steps * kStepBytes;
   const std::int8_t* codes = task.codes;
   const Layout layout;
@@ -48,12 +36,12 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
   }
   const auto add_step = [&](__m512i(&set)[kTokens][Layout::kFields]) {
     prefetch_stream(weights);
-    __m512i fields[Layout::kFields];
-    layout.decode(_mm512_loadu_si512(weights), fields);
+    const auto packed = layout.decode(_mm512_loadu_si512(weights));
     for (int f = 0; f < Layout::kFields; ++f) {
+      const __m512i field = scaled_field(Layout::vector(packed, f), Layout::place(f));
       for (int t = 0; t < kTokens; ++t) {
         const __m512i inputs = broadcast_512(codes + t * task.code_stride + kFieldCols * f);
-        set[t][f] = _mm512_dpbusd_epi32(set[t][f], fields[f], inputs);
+        set[t][f] = multiply_add(set[t][f], field, inputs);
       }
     }
     weights += kStepBytes;
@@ -65,105 +53,129 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
   }
   if (step < task.steps) add_step(sums[0]);
   for (int t = 0; t < kTokens; ++t) {
-    __m512i* s = sums[0][t];
-    for (int i = 1; i < kSets; ++i) {
-      for (int f = 0; f < Layout::kFields; ++f) s[f] = _mm512_add_epi32(s[f], sums[i][t][f]);
+    __m512i total = _mm512_setzero_si512();
+    for (int f = 0; f < Layout::kFields; ++f) {
+      __m512i scaled = sums[0][t][f];
+      for (int i = 1; i < kSets; ++i) scaled = _mm512_add_epi32(scaled, sums[i][t][f]);
+      total = _mm512_add_epi32(total, _mm512_srai_epi32(scaled, static_cast<unsigned>(2 * Layout::place(f))));
     }
-    _mm512_storeu_si512(task.sums + (group * task.tokens + t) * kGroupRows, Layout::join(s));
+    _mm512_storeu_si512(task.sums + (group * task.tokens + t) * kGroupRows, total);
   }
 }
 
-constexpr int kMostTokens = 8;  // whose sums of two groups registers hold beside their fields
+/// The same with as many as there are, up to kMost.
+template <class Layout, int kMost = kFewTokens<Layout>>
+void all_few_tokens(const TernaryTask& task, std::int64_t group) {
+  if constexpr (kMost > 1) {
+    if (task.tokens < kMost) return all_few_tokens<Layout, kMost - 1>(task, group);
+  }
+  few_tokens<Layout, kMost>(task, group);
+}
 
-/// With up to so many tokens weights come from memory, which serves one group after the other fastest; with more, two
-/// groups share what is loaded of the codes.
-constexpr int kOneStream = 16;
+/// kGroups groups with more tokens: the multiplier is the limit. Steps are unpacked once for all tokens, a block of
+/// them beside the products of the block before, and what is loaded of the codes serves all groups.
+template <class Layout, int kGroups>
+class Groups {
+ public:
+  Groups(const TernaryTask& task, std::int64_t group)
+      : task_(task), group_(group), weights_(task.weights + group * group_bytes()) {}
 
-/// Some tokens share the fields of kGroups groups: the multiplier is the limit, and unpacking costs nothing beside it.
-template <class Layout, int kGroups, int kTokens>
-void many_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token) {
-  constexpr int kSets = kGroups == 1 ? 2 : 1;  // of sums, each of every other field: few would wait for each other
-  const std::int64_t group_bytes = task.steps * kStepBytes;
-  const std::uint8_t* weights = task.weights + group * group_bytes;
-  const std::int8_t* codes = task.codes + token * task.code_stride;
-  const Layout layout;
-  if (task.y != nullptr) {  // a line that is not there yet would be waited for after the multiplication
-    for (int t = 0; t < kTokens; ++t) {
-      const float* const y = task.y + (token + t) * task.y_stride + group * kGroupRows;
-      for (int g = 0; g < kGroups; ++g) _mm_prefetch(reinterpret_cast<const char*>(y + g * kGroupRows), _MM_HINT_T0);
+  void multiply() {
+    const std::int64_t parts = (task_.tokens + kMostTokens - 1) / kMostTokens;
+    for (std::int64_t step = 0; step < kBlockSteps && step < task_.steps; ++step) unpack(step);
+    for (step_ = 0; step_ < task_.steps; step_ += kBlockSteps) {
+      std::int64_t token = 0;
+      for (std::int64_t left = parts; left > 0; --left) {
+        const std::int64_t tokens = (task_.tokens - token + left - 1) / left;
+        multiply_some<kMostTokens>(token, tokens);
+        token += tokens;
+      }
     }
   }
-  __m512i sums[kSets][kGroups][kTokens];
-  for (auto& set : sums) {
-    for (auto& of_group : set) {
-      for (__m512i& sum : of_group) sum = _mm512_setzero_si512();
-    }
-  }
-  for (std::int64_t step = 0; step < task.steps; ++step) {
-    typename Layout::Plain steps[kGroups];
+
+ private:
+  static constexpr int kFields = Layout::kFields;
+  static constexpr int kMostTokens = 12;  // whose sums of two groups registers hold beside fields and an input
+  static constexpr int kLeastTokens = kMostTokens / 2;  // of equal parts
+  static_assert(kLeastTokens <= kFewTokens<Layout> + 1);
+  static constexpr std::int64_t kBlockSteps = 16;  // the fields of two blocks stay in the first cache
+
+  std::int64_t group_bytes() const { return task_.steps * kStepBytes; }
+
+  /// Meanwhile steps that come later, of the next groups at the end, are fetched from memory.
+  void unpack(std::int64_t step) {
+    constexpr std::int64_t kAhead = 24;
+    const std::int64_t later = step + kAhead < task_.steps ? 0 : (kGroups - 1) * group_bytes();
     for (int g = 0; g < kGroups; ++g) {
-      prefetch_stream(weights + g * group_bytes);
-      steps[g] = layout.plain(_mm512_loadu_si512(weights + g * group_bytes));
+      const std::uint8_t* const bytes = weights_ + g * group_bytes() + step * kStepBytes;
+      _mm_prefetch(reinterpret_cast<const char*>(bytes + later + kAhead * kStepBytes), _MM_HINT_T0);
+      const auto packed = layout_.decode(_mm512_loadu_si512(bytes));
+      for (int f = 0; f < kFields; ++f) {
+        fields_[step % (2 * kBlockSteps)][f][g] = plain_field(Layout::vector(packed, f), Layout::place(f));
+      }
     }
-    for (int f = 0; f < Layout::kFields; ++f) {
-      __m512i fields[kGroups];
-      for (int g = 0; g < kGroups; ++g) fields[g] = layout.field(steps[g], f);
+  }
+
+  /// The block with `tokens` tokens from `token` on: kLeastTokens to kTokens.
+  template <int kTokens>
+  void multiply_some(std::int64_t token, std::int64_t tokens) {
+    if constexpr (kTokens > kLeastTokens) {
+      if (tokens < kTokens) return multiply_some<kTokens - 1>(token, tokens);
+    }
+    const std::int64_t end = step_ + kBlockSteps < task_.steps ? step_ + kBlockSteps : task_.steps;
+    if (end == task_.steps) fetch_results(token, kTokens);
+    const std::int64_t unpacked = token == 0 && end < task_.steps ? task_.steps - kBlockSteps : 0;
+    const std::int8_t* codes = task_.codes + token * task_.code_stride + step_ * kFields * kFieldCols;
+    std::int32_t* const dst = task_.sums + (group_ * task_.tokens + token) * kGroupRows;
+    const std::int64_t group_sums = task_.tokens * kGroupRows;
+    __m512i sums[kGroups][kTokens];
+    for (int g = 0; g < kGroups; ++g) {
       for (int t = 0; t < kTokens; ++t) {
-        const __m512i inputs = broadcast_512(codes + t * task.code_stride + kFieldCols * f);
-        for (int g = 0; g < kGroups; ++g) {
-          __m512i& sum = sums[f % kSets][g][t];
-          sum = _mm512_dpbusd_epi32(sum, fields[g], inputs);
+        sums[g][t] = step_ == 0 ? _mm512_setzero_si512() : _mm512_loadu_si512(dst + g * group_sums + t * kGroupRows);
+      }
+    }
+    for (std::int64_t step = step_; step < end; ++step) {
+      if (step < unpacked) unpack(step + kBlockSteps);
+      const auto& fields = fields_[step % (2 * kBlockSteps)];
+      for (int f = 0; f < kFields; ++f, codes += kFieldCols) {
+        for (int t = 0; t < kTokens; ++t) {
+          const __m512i inputs = broadcast_512(codes + t * task_.code_stride);
+          for (int g = 0; g < kGroups; ++g) sums[g][t] = multiply_add(sums[g][t], fields[f][g], inputs);
         }
       }
     }
-    weights += kStepBytes;
-    codes += Layout::kFields * kFieldCols;
-  }
-  for (int g = 0; g < kGroups; ++g) {
-    for (int t = 0; t < kTokens; ++t) {
-      __m512i sum = sums[0][g][t];
-      if constexpr (kSets == 2) sum = _mm512_add_epi32(sum, sums[1][g][t]);
-      _mm512_storeu_si512(task.sums + ((group + g) * task.tokens + token + t) * kGroupRows, sum);
+    for (int g = 0; g < kGroups; ++g) {
+      for (int t = 0; t < kTokens; ++t) _mm512_storeu_si512(dst + g * group_sums + t * kGroupRows, sums[g][t]);
     }
   }
-}
 
-/// kGroups groups with `tokens` tokens from `token` on: kLeast to kMost.
-template <class Layout, int kGroups, int kLeast, int kMost>
-void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token, std::int64_t tokens) {
-  if constexpr (kLeast < kMost) {
-    if (tokens < kMost) return some_tokens<Layout, kGroups, kLeast, kMost - 1>(task, group, token, tokens);
+  /// A line of y that is not there yet would be waited for after the multiplication.
+  void fetch_results(std::int64_t token, int tokens) const {
+    if (task_.y == nullptr) return;
+    for (int t = 0; t < tokens; ++t) {
+      const float* const y = task_.y + (token + t) * task_.y_stride + group_ * kGroupRows;
+      for (int g = 0; g < kGroups; ++g) _mm_prefetch(reinterpret_cast<const char*>(y + g * kGroupRows), _MM_HINT_T0);
+    }
   }
-  many_tokens<Layout, kGroups, kMost>(task, group, token);
-}
 
-/// kGroups groups with all tokens, at least kTokens, in equal parts.
-template <class Layout, int kGroups, int kTokens>
-void all_tokens(const TernaryTask& task, std::int64_t group) {
-  constexpr int kParts = (kTokens + kMostTokens - 1) / kMostTokens;
-  for (std::int64_t token = 0, parts = (task.tokens + kMostTokens - 1) / kMostTokens; parts > 0; --parts) {
-    const std::int64_t tokens = (task.tokens - token + parts - 1) / parts;
-    some_tokens<Layout, kGroups, kTokens / kParts, kMostTokens>(task, group, token, tokens);
-    token += tokens;
-  }
-}
+  const TernaryTask& task_;
+  const std::int64_t group_;
+  const std::uint8_t* const weights_;
+  const Layout layout_{};
+  std::int64_t step_ = 0;  // the block's first
+  __m512i fields_[2 * kBlockSteps][kFields][kGroups];
+};
 
 /// All of a task.
 template <class Layout>
 void multiply_task(const TernaryTask& task) {
   std::int64_t group = 0;
-  if (task.tokens > kOneStream) {
-    for (; group + 2 <= task.groups; group += 2) all_tokens<Layout, 2, kOneStream + 1>(task, group);
+  if (task.tokens <= kFewTokens<Layout>) {
+    for (; group < task.groups; ++group) all_few_tokens<Layout>(task, group);
+    return;
   }
-  for (; group < task.groups; ++group) {
-    if (task.tokens == 1) {
-      few_tokens<Layout, 1, 2>(task, group);
-    } else if (task.tokens == 2) {
-      few_tokens<Layout, 2, 1>(task, group);
-    } else {
-      all_tokens<Layout, 1, 3>(task, group);
-    }
-  }
+  for (; group + 2 <= task.groups; group += 2) Groups<Layout, 2>(task, group).multiply();
+  if (group < task.groups) Groups<Layout, 1>(task, group).multiply();
 }
 
 }  // namespace
