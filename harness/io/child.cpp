@@ -160,6 +160,7 @@ struct Child::Impl {
   ChildLimits limits;
   pid_t pid = 0;
   bool finished = false;
+  bool paused = false;
   ChildStatus status;
   Ending stopped = Ending::running;                     ///< timed_out or cancelled: why we gave up
   bool ended = false;                                   ///< the child itself; status says how
@@ -169,6 +170,8 @@ struct Child::Impl {
   bp::child keeper;
 
   void start(const Command& command);
+  void order(KeeperOrder order) noexcept;
+  void resume() noexcept;
   void receive(int timeout_ms) noexcept;
   bool wait_for_end(milliseconds time) noexcept;
   void stop_keeper() noexcept;
@@ -214,6 +217,15 @@ void Child::Impl::start(const Command& command) {
   ::fcntl(in.get(), F_SETFL, O_NONBLOCK);
   err.emplace(std::move(stderr_pipe.read));
   receive(-1);
+}
+
+void Child::Impl::order(KeeperOrder order) noexcept {
+  ::send(control.get(), &order, sizeof(order), MSG_NOSIGNAL);
+  paused = order == KeeperOrder::pause;
+}
+
+void Child::Impl::resume() noexcept {
+  if (paused) order(KeeperOrder::resume);
 }
 
 /// Takes one message of the keeper, if there is one in time.
@@ -276,8 +288,13 @@ Child::~Child() { finish(); }
 
 int Child::pid() const noexcept { return impl_->pid; }
 
+void Child::pause() noexcept {
+  if (!impl_->finished) impl_->order(KeeperOrder::pause);
+}
+
 std::size_t Child::read(char* data, std::size_t size) {
   Impl& self = *impl_;
+  self.resume();
   const auto deadline = self.deadline();
   while (self.out.get() >= 0 && self.stopped == Ending::running) {
     pollfd files[] = {{self.out.get(), POLLIN, 0}, {self.ended ? -1 : self.control.get(), POLLIN, 0}};
@@ -297,6 +314,7 @@ std::size_t Child::read(char* data, std::size_t size) {
 
 void Child::write(std::string_view bytes) {
   Impl& self = *impl_;
+  self.resume();
   const auto deadline = self.deadline();
   const NoPipeSignal guard;
   while (!bytes.empty()) {
@@ -335,11 +353,12 @@ ChildStatus Child::status() {
 ChildStatus Child::finish() noexcept {
   Impl& self = *impl_;
   if (self.finished || !self.err) return status();
+  self.resume();
   close_stdin();
   if (self.stopped != Ending::running || !self.wait_for_end(self.limits.grace)) {
     self.receive(0);
     self.status.stopped_by_us = !self.ended;
-    ::send(self.control.get(), &kKeeperTerminate, 1, MSG_NOSIGNAL);
+    self.order(KeeperOrder::terminate);
     self.wait_for_end(self.limits.grace);
   }
   self.stop_keeper();

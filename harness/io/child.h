@@ -61,6 +61,9 @@ class Child {
   /// Throws Error(setup) where the child does not take it within the time limit or is gone.
   void write(std::string_view bytes);
   void close_stdin() noexcept;
+  /// Stops its process group until the next read, write or finish: threads that go on turning for a while, as those of
+  /// OpenMP do, would take time from what is measured next.
+  void pause() noexcept;
 
   /// The end of stdin, grace (none after timed_out or cancelled), SIGTERM, grace, SIGKILL; its descendants with it.
   /// Then how the child itself ended, or timed_out or cancelled where that came first.

@@ -45,16 +45,37 @@ std::vector<std::string> processes_with(const std::string& mark) {
   return found;
 }
 
-int children_of_ours() {
-  int count = 0;
+struct Process {
+  char state = 0;
+  int parent = 0, group = 0;
+};
+
+std::vector<Process> all_processes() {
+  std::vector<Process> processes;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string text = proc_text(entry.path() / "stat");
+    const std::string text = proc_text(entry.path() / "stat");  // PID (NAME) STATE PPID PGRP ...
     const auto name_end = text.rfind(')');
     if (name_end == std::string::npos) continue;
-    count += std::stoi(text.substr(name_end + 4)) == ::getpid();
+    Process process;
+    std::istringstream(text.substr(name_end + 1)) >> process.state >> process.parent >> process.group;
+    processes.push_back(process);
   }
-  return count;
+  return processes;
+}
+
+std::int64_t children_of_ours() {
+  const auto processes = all_processes();
+  return std::count_if(processes.begin(), processes.end(), [](const Process& p) { return p.parent == ::getpid(); });
+}
+
+/// The states of a process group, as letters.
+std::string states_of(int group) {
+  std::string states;
+  for (const Process& process : all_processes()) {
+    if (process.group == group) states += process.state;
+  }
+  return states;
 }
 
 std::string read_line(Child& child) {
@@ -221,6 +242,23 @@ TEST_CASE("a conversation goes both ways until the input ends", "[child]") {
   const auto status = child.finish();
   CHECK(status.ending == Ending::exited);
   CHECK(status.exit_code == 0);
+}
+
+TEST_CASE("a paused child stands still, with all that it started, until it is spoken to or ended", "[child]") {
+  Child child(shell("while :; do :; done & while read line; do echo $line; done"), brief());
+  for (const std::string line : {"one", "two"}) {
+    child.write(line + "\n");
+    CHECK(read_line(child) == line);
+    CHECK(states_of(child.pid()).find('T') == std::string::npos);
+    child.pause();
+    const auto until = steady_clock::now() + std::chrono::seconds(5);
+    while (states_of(child.pid()) != "TT" && steady_clock::now() < until) std::this_thread::sleep_for(milliseconds(1));
+    CHECK(states_of(child.pid()) == "TT");
+  }
+  const auto status = child.finish();
+  CHECK(status.ending == Ending::exited);
+  CHECK_FALSE(status.stopped_by_us);
+  child.pause();  // of one that has ended, without effect
 }
 
 TEST_CASE("a child gets default signals, a group of its own, and no open file but its three", "[child]") {

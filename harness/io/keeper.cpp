@@ -94,9 +94,9 @@ class Keeper {
       }
       reap();
       if (files[0].revents == 0) continue;
-      char order = 0;
-      if (::recv(control_, &order, 1, 0) <= 0) break;
-      if (order == kKeeperTerminate && !ended_) ::kill(-child_, SIGTERM);
+      KeeperOrder order;
+      if (::recv(control_, &order, sizeof(order), 0) <= 0) break;
+      obey(order);
     }
     // What a killed process leaves becomes ours and is found by the next round.
     while (reap()) {
@@ -108,6 +108,21 @@ class Keeper {
   }
 
  private:
+  void obey(KeeperOrder order) const noexcept {
+    if (ended_) return;
+    switch (order) {
+      case KeeperOrder::terminate:
+        ::kill(-child_, SIGTERM);
+        break;
+      case KeeperOrder::pause:
+        ::kill(-child_, SIGSTOP);
+        break;
+      case KeeperOrder::resume:
+        ::kill(-child_, SIGCONT);
+        break;
+    }
+  }
+
   /// False where no child is left at all.
   bool reap() noexcept {
     for (;;) {

@@ -16,8 +16,8 @@ struct KeeperMessage {
   bool ended = false;
 };
 
-/// To the keeper: SIGTERM for the child's group. The end of the socket means: kill all and go.
-inline constexpr char kKeeperTerminate = 'T';
+/// To the keeper: SIGTERM, SIGSTOP or SIGCONT for the child's group. The end of the socket means: kill all and go.
+enum class KeeperOrder : char { terminate, pause, resume };
 
 /// Called in a freshly forked process. Returns in a second one, the child to be, with default signals and nothing open
 /// behind stderr once it calls exec; the first stays as its keeper and never returns. Returns an errno, with no child

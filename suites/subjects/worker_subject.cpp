@@ -394,6 +394,7 @@ harness::Timing WorkerSubject::time(const harness::TimingRequest& request) {
     misbehaved(SubjectFault::garbage,
                fmt::format("decoded {} tokens, {} were asked for", timing.ids.size(), request.decode_tokens));
   }
+  child_->pause();  // others are timed next
   return timing;
 }
 
