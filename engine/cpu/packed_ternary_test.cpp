@@ -1,6 +1,8 @@
 #include "engine/cpu/packed_ternary.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -40,14 +42,18 @@ int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col)
   return packed.weights[static_cast<std::size_t>(at)] >> (2 * f) & 3;
 }
 
+/// Field f of a byte, by the definition in kernels.h.
+int trit_of(int byte, std::int64_t f) {
+  int four = byte < 192 ? byte % 64 : 64 + (byte - 192) / 3;
+  if (f == 4) return byte < 192 ? byte / 64 : (byte - 192) % 3;
+  for (; f > 0; --f) four /= 3;
+  return four % 3;
+}
+
 int packed_trit(const PackedTernary& packed, std::int64_t row, std::int64_t col) {
   const std::int64_t group = row / kGroupRows, step = col / 20, j = col % 4, f = col % 20 / 4;
   const std::int64_t at = group * packed.group_bytes() + step * kStepBytes + 4 * (row % kGroupRows) + j;
-  const int byte = packed.weights[static_cast<std::size_t>(at)];
-  if (f == 4) return byte < 192 ? byte / 64 : (byte - 192) % 3;
-  int four = byte < 192 ? byte % 64 : 64 + (byte - 192) / 3;
-  for (std::int64_t i = 0; i < f; ++i) four /= 3;
-  return four % 3;
+  return trit_of(packed.weights[static_cast<std::size_t>(at)], f);
 }
 
 }  // namespace
@@ -69,6 +75,29 @@ TEST_CASE("packing to trits keeps every code, fills rows and steps with weight 0
     }
     for (const std::uint8_t byte : bytes) REQUIRE(byte < 243);
   }
+}
+
+TEST_CASE("five trits have a byte of their own, of which fields and byte can be told") {
+  constexpr int kBytes = 243, kSteps = 4;  // 4 steps of 64 bytes hold them all, some twice
+  const auto digit = [](int n, int f) {
+    for (; f > 0; --f) n /= 3;
+    return n % 3;
+  };
+  std::vector<std::uint8_t> two_bits(5 * kStepBytes), bytes(kSteps * kStepBytes);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (std::size_t f = 0; f < 5; ++f) {
+      const std::size_t field = i / kStepBytes * 5 + f;
+      const int code = digit(static_cast<int>(i) % kBytes, static_cast<int>(f));
+      two_bits[field / 4 * kStepBytes + i % kStepBytes] |= static_cast<std::uint8_t>(code << (2 * (field % 4)));
+    }
+  }
+  pack_trits(two_bits.data(), 5, bytes.data());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    INFO("byte " << i);
+    for (int f = 0; f < 5; ++f) CHECK(trit_of(bytes[i], f) == digit(static_cast<int>(i) % kBytes, f));
+  }
+  CHECK(std::set<std::uint8_t>(bytes.begin(), bytes.end()).size() == kBytes);
+  CHECK(*std::max_element(bytes.begin(), bytes.end()) == kBytes - 1);
 }
 
 TEST_CASE("packing keeps every code and fills the rest with weight 0") {

@@ -5,6 +5,7 @@
 #include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/six_bits_avx512.h"
+#include "engine/cpu/token_counts.h"
 
 namespace bh::engine {
 namespace {
@@ -46,25 +47,12 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
   }
 }
 
-/// One group with `tokens` tokens from `token` on, at most kMost.
-template <int kMost = kMostTokens>
-void screen_some(const ScreenTask& task, std::int64_t group, std::int64_t token, std::int64_t tokens) {
-  if constexpr (kMost > 1) {
-    if (tokens < kMost) return screen_some<kMost - 1>(task, group, token, tokens);
-  }
-  screen_group<kMost>(task, group, token);
-}
-
 }  // namespace
 
 void screen_rows_avx512(const ScreenTask& task) noexcept {
   for (std::int64_t group = 0; group < task.groups; ++group) {
-    std::int64_t token = 0;
-    for (std::int64_t parts = (task.tokens + kMostTokens - 1) / kMostTokens; parts > 0; --parts) {
-      const std::int64_t tokens = (task.tokens - token + parts - 1) / parts;
-      screen_some(task, group, token, tokens);
-      token += tokens;
-    }
+    in_equal_parts<1, kMostTokens>(
+        task.tokens, [&](std::int64_t token, auto count) { screen_group<count.value>(task, group, token); });
   }
 }
 

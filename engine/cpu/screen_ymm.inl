@@ -1,6 +1,7 @@
 // Screening a large LM head with 256-bit vectors, written once over `Sums`, included behind it. A lane is a row.
 #include "engine/base/prefetch.h"
 #include "engine/cpu/six_bits_ymm.h"
+#include "engine/cpu/token_counts.h"
 
 namespace bh::engine {
 namespace {
@@ -77,19 +78,8 @@ inline void screen_rows(const ScreenTask& task) {
   for (std::int64_t group = 0; group < task.groups; ++group) {
     std::int64_t token = 0;
     for (; token + 4 <= task.tokens; token += 4) screen_group<4>(task, group, token);
-    switch (task.tokens - token) {
-      case 3:
-        screen_group<3>(task, group, token);
-        break;
-      case 2:
-        screen_group<2>(task, group, token);
-        break;
-      case 1:
-        screen_group<1>(task, group, token);
-        break;
-      default:
-        break;
-    }
+    if (token == task.tokens) continue;
+    with_count<1, 3>(task.tokens - token, [&](auto count) { screen_group<count.value>(task, group, token); });
   }
 }
 

@@ -12,6 +12,7 @@
 #include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/token_counts.h"
 
 namespace bh::engine {
 namespace {
@@ -63,15 +64,6 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
   }
 }
 
-/// The same with as many as there are, up to kMost.
-template <class Layout, int kMost = kFewTokens<Layout>>
-void all_few_tokens(const TernaryTask& task, std::int64_t group) {
-  if constexpr (kMost > 1) {
-    if (task.tokens < kMost) return all_few_tokens<Layout, kMost - 1>(task, group);
-  }
-  few_tokens<Layout, kMost>(task, group);
-}
-
 /// kGroups groups with more tokens: the multiplier is the limit. Steps are unpacked once for all tokens, a block of
 /// them beside the products of the block before, and what is loaded of the codes serves all groups.
 template <class Layout, int kGroups>
@@ -81,22 +73,17 @@ class Groups {
       : task_(task), group_(group), weights_(task.weights + group * group_bytes()) {}
 
   void multiply() {
-    const std::int64_t parts = (task_.tokens + kMostTokens - 1) / kMostTokens;
     for (std::int64_t step = 0; step < kBlockSteps && step < task_.steps; ++step) unpack(step);
     for (step_ = 0; step_ < task_.steps; step_ += kBlockSteps) {
-      std::int64_t token = 0;
-      for (std::int64_t left = parts; left > 0; --left) {
-        const std::int64_t tokens = (task_.tokens - token + left - 1) / left;
-        multiply_some<kMostTokens>(token, tokens);
-        token += tokens;
-      }
+      in_equal_parts<kLeastTokens, kMostTokens>(
+          task_.tokens, [this](std::int64_t token, auto count) { multiply_block<count.value>(token); });
     }
   }
 
  private:
   static constexpr int kFields = Layout::kFields;
   static constexpr int kMostTokens = 12;  // whose sums of two groups registers hold beside fields and an input
-  static constexpr int kLeastTokens = kMostTokens / 2;  // of equal parts
+  static constexpr int kLeastTokens = 6;  // of a part; fewer are few
   static_assert(kLeastTokens <= kFewTokens<Layout> + 1);
   static constexpr std::int64_t kBlockSteps = 16;  // the fields of two blocks stay in the first cache
 
@@ -116,12 +103,9 @@ class Groups {
     }
   }
 
-  /// The block with `tokens` tokens from `token` on: kLeastTokens to kTokens.
+  /// The block with kTokens tokens from `token` on.
   template <int kTokens>
-  void multiply_some(std::int64_t token, std::int64_t tokens) {
-    if constexpr (kTokens > kLeastTokens) {
-      if (tokens < kTokens) return multiply_some<kTokens - 1>(token, tokens);
-    }
+  void multiply_block(std::int64_t token) {
     const std::int64_t end = step_ + kBlockSteps < task_.steps ? step_ + kBlockSteps : task_.steps;
     if (end == task_.steps) fetch_results(token, kTokens);
     const std::int64_t unpacked = token == 0 && end < task_.steps ? task_.steps - kBlockSteps : 0;
@@ -171,7 +155,9 @@ template <class Layout>
 void multiply_task(const TernaryTask& task) {
   std::int64_t group = 0;
   if (task.tokens <= kFewTokens<Layout>) {
-    for (; group < task.groups; ++group) all_few_tokens<Layout>(task, group);
+    with_count<1, kFewTokens<Layout>>(task.tokens, [&](auto count) {
+      for (; group < task.groups; ++group) few_tokens<Layout, count.value>(task, group);
+    });
     return;
   }
   for (; group + 2 <= task.groups; group += 2) Groups<Layout, 2>(task, group).multiply();

@@ -10,6 +10,7 @@
 #include "engine/base/prefetch.h"
 #include "engine/cpu/broadcast_x86.h"
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/token_counts.h"
 
 namespace bh::engine {
 namespace {
@@ -152,21 +153,12 @@ void register_product(const TernaryTask& task, std::int64_t group, std::int64_t 
 template <class Sums, class OneToken>
 void multiply_task(const TernaryTask& task, OneToken one_token) {
   for (std::int64_t group = 0; group < task.groups; ++group) {
-    switch (task.tokens) {
-      case 1:
-        one_token(task, group, 0);
-        break;
-      case 2:
-        register_product<Sums, 2>(task, group, 0);
-        break;
-      case 3:
-        register_product<Sums, 3>(task, group, 0);
-        break;
-      case 4:
-        register_product<Sums, 4>(task, group, 0);
-        break;
-      default:
-        panel_product<Sums>(task, group);
+    if (task.tokens == 1) {
+      one_token(task, group, 0);
+    } else if (task.tokens <= 4) {
+      with_count<2, 4>(task.tokens, [&](auto count) { register_product<Sums, count.value>(task, group, 0); });
+    } else {
+      panel_product<Sums>(task, group);
     }
   }
 }
