@@ -8,7 +8,7 @@ namespace {
 
 constexpr double kNew = 1.0 / 8;          // share of a new time in its running mean
 constexpr double kNewFaster = 3.0 / 4;    // the same where it is shorter: noise only ever adds
-constexpr double kRemembered = 0.95;      // of earlier guesses, at each step that verifies some
+constexpr double kRemembered = 0.9;       // of earlier guesses, at each step that verifies some
 constexpr double kFirstExtra = 0.15;      // what a guess adds to a plain step, until it has been measured
 constexpr double kBelievedAtFirst = 0.8;  // of what guesses are seen to add once, perhaps when the machine was busy
 constexpr double kWorthwhile = 1.03;      // smaller gains are noise
@@ -94,7 +94,7 @@ std::int32_t DraftLength::next() const noexcept {
 void DraftLength::plain_step(std::int64_t nanoseconds) noexcept {
   const auto ns = static_cast<double>(nanoseconds);
   if (since_plain_ >= plain_every_) {
-    plain_every_ = std::min(4 * plain_every_, kRarestPlain);
+    plain_every_ = std::min(2 * plain_every_, kRarestPlain);
     forget_single_looks();
   }
   since_plain_ = 0;
