@@ -1,4 +1,4 @@
-// Four neighbouring bytes in every lane of a vector, for the x86 sources.
+// Four neighbouring bytes in every lane of a vector, and what they are multiplied with, for the x86 sources.
 #pragma once
 
 #include <immintrin.h>
@@ -15,7 +15,7 @@ inline std::int32_t four_bytes(const std::int8_t* bytes) {
 }
 
 inline __m256i broadcast_256(const std::int8_t* bytes) { return _mm256_set1_epi32(four_bytes(bytes)); }
-#if defined(__AVX512F__)
+#if defined(__AVX512VNNI__)
 inline __m512i broadcast_512(const std::int8_t* bytes) { return _mm512_set1_epi32(four_bytes(bytes)); }
 
 /// sum + fields * inputs. GCC 12 wraps the intrinsic's instruction in moves, which fill the front end.

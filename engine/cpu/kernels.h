@@ -39,13 +39,13 @@ inline constexpr std::uint8_t kTritEscape = 192;
 struct TernaryTask {
   const std::uint8_t* weights;  ///< first group, in the kernel's layout; groups are steps * kStepBytes apart
   std::int64_t groups;
-  std::int64_t steps;
+  std::int64_t steps;  ///< at least 1; of at most 2^19 columns, so that sums are exact even scaled by 64
   /// Activations [tokens, code_stride], zeros up to a multiple of kPad; never -128. Behind the last one lie kPad bytes
   /// of any value, which are read and meet code 0.
   const std::int8_t* codes;
   std::int64_t code_stride;
-  std::int64_t tokens;
-  std::int32_t* sums;  ///< [groups, tokens, kGroupRows]: sum of code * activation, exact
+  std::int64_t tokens;  ///< at least 1
+  std::int32_t* sums;   ///< [groups, tokens, kGroupRows]: sum of code * activation, exact
   /// Where what is made of the sums will be stored, if known: [tokens, y_stride], groups * kGroupRows values a token.
   /// Not touched; a kernel may fetch it into the cache.
   const float* y = nullptr;

@@ -25,7 +25,7 @@ using namespace bh::test;
 TEST_CASE("ternary products equal the definition on every instruction set") {
   std::mt19937 random(1);
   for (const std::int64_t cols : {1, 4, 15, 16, 17, 64, 100, 127, 128, 256, 640, 1031, 6912}) {
-    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 8, 10, 13, 16, 17, 18, 24, 39, 55, 64}) {
+    for (const std::int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 24, 39, 55, 64}) {
       for (const bool extreme : {false, true}) {  // all codes 2 and all activations 127: where int16 sums would wrap
         const std::int64_t groups = 1 + (cols + tokens) % 3, steps = round_up(cols, kStepCols) / kStepCols;
         const std::int64_t stride = round_up(cols, kPad);
@@ -65,6 +65,27 @@ TEST_CASE("ternary products equal the definition on every instruction set") {
           REQUIRE(run(kernels.ternary, kernels.layout) == expected);
           REQUIRE(run(kernels.ternary_few, kernels.layout) == expected);
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("ternary sums of the widest rows that a model may have are exact") {
+  constexpr std::int64_t kCols = std::int64_t{1} << 19, kSteps = kCols / kStepCols;
+  constexpr std::size_t kTokens = 7;
+  const std::vector<std::uint8_t> two_bits(kSteps * kStepBytes, 0xaa);  // codes 2
+  std::vector<std::uint8_t> trits(static_cast<std::size_t>(packed_bytes(kGroupRows, kCols, TernaryLayout::trits)));
+  pack_trits(two_bits.data(), kSteps, trits.data());
+  for (const int activation : {127, -127}) {
+    const std::vector<std::int8_t> codes(kTokens * kCols + kPad, static_cast<std::int8_t>(activation));
+    for (const BoundKernels& kernels : usable_kernels()) {
+      const bool is_trits = kernels.layout == TernaryLayout::trits;
+      for (std::size_t tokens = 1; tokens <= kTokens; ++tokens) {
+        INFO(kernels.ternary_name << ", " << tokens << " tokens");
+        std::vector<std::int32_t> sums(tokens * kGroupRows);
+        kernels.ternary_few({(is_trits ? trits : two_bits).data(), 1, packed_steps(kCols, kernels.layout), codes.data(),
+                             kCols, static_cast<std::int64_t>(tokens), sums.data()});
+        REQUIRE(sums == std::vector<std::int32_t>(sums.size(), 2 * activation * static_cast<int>(kCols)));
       }
     }
   }

@@ -76,7 +76,7 @@ class Groups {
     for (std::int64_t step = 0; step < kBlockSteps && step < task_.steps; ++step) unpack(step);
     for (step_ = 0; step_ < task_.steps; step_ += kBlockSteps) {
       in_equal_parts<kLeastTokens, kMostTokens>(
-          task_.tokens, [this](std::int64_t token, auto count) { multiply_block<count.value>(token); });
+          task_.tokens, [&](std::int64_t token, auto count) { multiply_block<count.value>(token); });
     }
   }
 

@@ -20,8 +20,7 @@ void with_count(std::int64_t tokens, const Body& body) {
   body(Count<kMost>());
 }
 
-/// Cuts tokens into equal parts, as few as hold at most kMost each: body(first, Count<part>) for each. With kLeast = 1
-/// any number will do, else none below it.
+/// Cuts at least kLeast tokens into equal parts, as few as hold at most kMost each: body(first, Count<part>) for each.
 template <int kLeast, int kMost, class Body>
 void in_equal_parts(std::int64_t tokens, const Body& body) {
   static_assert(kLeast <= kMost / 2 + 1, "a part is not smaller");

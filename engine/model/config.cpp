@@ -10,7 +10,7 @@ namespace {
 // Far above any model of the field, low enough that no product of two of them overflows 64 bits.
 constexpr std::int32_t kMaxVocab = 1 << 24;
 constexpr std::int32_t kMaxContext = 1 << 26;
-constexpr std::int32_t kMaxWidth = 1 << 20;
+constexpr std::int32_t kMaxWidth = 1 << 19;  // and sums of products stay exact (TernaryTask in engine/cpu/kernels.h)
 constexpr std::int32_t kMaxLayers = 4096;
 constexpr std::int32_t kMaxHeads = 4096;
 constexpr std::int32_t kMaxHeadDim = 4096;
@@ -41,6 +41,7 @@ void validate(const Config& config, const std::string& where) {
   in_range(where, "number of heads", config.n_head, kMaxHeads);
   in_range(where, "number of KV heads", config.n_head_kv, config.n_head);
   in_range(where, "head size", config.head_dim, kMaxHeadDim);
+  in_range(where, "heads times head size", config.n_head * config.head_dim, kMaxWidth);
   in_range(where, "feed-forward length", config.n_ff, kMaxWidth);
   if (config.n_head % config.n_head_kv != 0)
     fail(ErrorKind::setup, "{}: {} heads cannot share {} KV heads evenly", where, config.n_head, config.n_head_kv);

@@ -236,6 +236,7 @@ TEST_CASE("numbers that do not fit each other are refused") {
   };
   refused(with("attention.head_count", std::uint32_t{0}), "number of heads is 0");
   refused(with("attention.head_count", std::uint32_t{3}), "not a multiple of the 3 heads");
+  refused(with("embedding_length", std::uint32_t{1} << 20), "embedding length is 1048576; 1 to 524288 is possible");
   refused(with("attention.head_count_kv", std::uint32_t{0}), "number of KV heads is 0");
   refused(with("block_count", std::uint32_t{0xffffffff}), "out of range");
   refused(with("block_count", std::uint32_t{100000}), "number of layers is 100000");

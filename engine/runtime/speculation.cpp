@@ -52,8 +52,8 @@ std::vector<TokenId> ScriptedDrafter::draft(std::span<const TokenId> past, std::
   return guess;
 }
 
-/// Costs rise in stairs (kernels take rows by twos, fours or tiles), so each length has its own; between known ones
-/// lies a line, and behind the last the one from a plain step through it.
+/// Costs rise in stairs (kernels take some numbers of rows in another way than more), so each length has its own;
+/// between known ones lies a line, and behind the last the one from a plain step through it.
 double DraftLength::cost(std::int32_t length) const noexcept {
   const auto at = static_cast<std::size_t>(length);
   if (costs_[at] > 0) return costs_[at];

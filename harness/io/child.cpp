@@ -171,7 +171,6 @@ struct Child::Impl {
 
   void start(const Command& command);
   void order(KeeperOrder order) noexcept;
-  void resume() noexcept;
   void receive(int timeout_ms) noexcept;
   bool wait_for_end(milliseconds time) noexcept;
   void stop_keeper() noexcept;
@@ -222,10 +221,6 @@ void Child::Impl::start(const Command& command) {
 void Child::Impl::order(KeeperOrder order) noexcept {
   ::send(control.get(), &order, sizeof(order), MSG_NOSIGNAL);
   paused = order == KeeperOrder::pause;
-}
-
-void Child::Impl::resume() noexcept {
-  if (paused) order(KeeperOrder::resume);
 }
 
 /// Takes one message of the keeper, if there is one in time.
@@ -289,12 +284,20 @@ Child::~Child() { finish(); }
 int Child::pid() const noexcept { return impl_->pid; }
 
 void Child::pause() noexcept {
-  if (!impl_->finished) impl_->order(KeeperOrder::pause);
+  constexpr int kPatienceMs = 100;  // it works on for a moment where every core is busy
+  Impl& self = *impl_;
+  if (self.finished || self.ended || self.paused) return;
+  self.order(KeeperOrder::pause);
+  self.receive(kPatienceMs);
+}
+
+void Child::resume() noexcept {
+  if (impl_->paused) impl_->order(KeeperOrder::resume);
 }
 
 std::size_t Child::read(char* data, std::size_t size) {
   Impl& self = *impl_;
-  self.resume();
+  resume();
   const auto deadline = self.deadline();
   while (self.out.get() >= 0 && self.stopped == Ending::running) {
     pollfd files[] = {{self.out.get(), POLLIN, 0}, {self.ended ? -1 : self.control.get(), POLLIN, 0}};
@@ -314,7 +317,7 @@ std::size_t Child::read(char* data, std::size_t size) {
 
 void Child::write(std::string_view bytes) {
   Impl& self = *impl_;
-  self.resume();
+  resume();
   const auto deadline = self.deadline();
   const NoPipeSignal guard;
   while (!bytes.empty()) {
@@ -353,7 +356,7 @@ ChildStatus Child::status() {
 ChildStatus Child::finish() noexcept {
   Impl& self = *impl_;
   if (self.finished || !self.err) return status();
-  self.resume();
+  resume();
   close_stdin();
   if (self.stopped != Ending::running || !self.wait_for_end(self.limits.grace)) {
     self.receive(0);

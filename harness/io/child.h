@@ -61,9 +61,10 @@ class Child {
   /// Throws Error(setup) where the child does not take it within the time limit or is gone.
   void write(std::string_view bytes);
   void close_stdin() noexcept;
-  /// Stops its process group until the next read, write or finish: threads that go on turning for a while, as those of
-  /// OpenMP do, would take time from what is measured next.
+  /// Stops its process group until resume(), or the next read, write or finish, and waits for that a moment: threads
+  /// that go on turning for a while, as those of OpenMP do, would take time from what is measured next.
   void pause() noexcept;
+  void resume() noexcept;
 
   /// The end of stdin, grace (none after timed_out or cancelled), SIGTERM, grace, SIGKILL; its descendants with it.
   /// Then how the child itself ended, or timed_out or cancelled where that came first.
@@ -75,6 +76,20 @@ class Child {
   friend struct Finished run_to_end(const Command& command, const ChildLimits& limits);
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// Pauses a child, if there is one, at the end of a piece of work: others may be timed next.
+class PausedAfterwards {
+ public:
+  explicit PausedAfterwards(Child* child) noexcept : child_(child) {}
+  ~PausedAfterwards() {
+    if (child_ != nullptr) child_->pause();
+  }
+  PausedAfterwards(const PausedAfterwards&) = delete;
+  PausedAfterwards& operator=(const PausedAfterwards&) = delete;
+
+ private:
+  Child* child_;
 };
 
 struct Finished {

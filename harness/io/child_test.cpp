@@ -8,12 +8,12 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "engine/base/error.h"
 #include "harness/io/pipes.h"
 #include "tests/support/catch.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -25,13 +25,6 @@ namespace {
 
 Command shell(std::string script) { return {"/bin/sh", {"-c", std::move(script)}, {}}; }
 
-/// A file of /proc, or as much of it as was there: a process may end while it is read.
-std::string proc_text(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 /// Processes, ended ones that nobody has waited for included, whose command line or environment has `mark`.
 std::vector<std::string> processes_with(const std::string& mark) {
   std::vector<std::string> found;
@@ -39,43 +32,15 @@ std::vector<std::string> processes_with(const std::string& mark) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
     for (const char* file : {"cmdline", "environ"}) {
-      if (proc_text(entry.path() / file).find(mark) != std::string::npos) found.push_back(pid);
+      if (test::proc_text(entry.path() / file).find(mark) != std::string::npos) found.push_back(pid);
     }
   }
   return found;
 }
 
-struct Process {
-  char state = 0;
-  int parent = 0, group = 0;
-};
-
-std::vector<Process> all_processes() {
-  std::vector<Process> processes;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string text = proc_text(entry.path() / "stat");  // PID (NAME) STATE PPID PGRP ...
-    const auto name_end = text.rfind(')');
-    if (name_end == std::string::npos) continue;
-    Process process;
-    std::istringstream(text.substr(name_end + 1)) >> process.state >> process.parent >> process.group;
-    processes.push_back(process);
-  }
-  return processes;
-}
-
 std::int64_t children_of_ours() {
-  const auto processes = all_processes();
-  return std::count_if(processes.begin(), processes.end(), [](const Process& p) { return p.parent == ::getpid(); });
-}
-
-/// The states of a process group, as letters.
-std::string states_of(int group) {
-  std::string states;
-  for (const Process& process : all_processes()) {
-    if (process.group == group) states += process.state;
-  }
-  return states;
+  const auto processes = test::all_processes();
+  return std::count_if(processes.begin(), processes.end(), [](const auto& p) { return p.parent == ::getpid(); });
 }
 
 std::string read_line(Child& child) {
@@ -244,21 +209,50 @@ TEST_CASE("a conversation goes both ways until the input ends", "[child]") {
   CHECK(status.exit_code == 0);
 }
 
-TEST_CASE("a paused child stands still, with all that it started, until it is spoken to or ended", "[child]") {
-  Child child(shell("while :; do :; done & while read line; do echo $line; done"), brief());
+TEST_CASE("a paused child stands still, with all that it started, until it is spoken to or listened to", "[child]") {
+  ChildLimits limits = brief();
+  limits.grace = std::chrono::seconds(5);
+  Child child(shell("while :; do :; done & while read line; do echo $line; done"), limits);
   for (const std::string line : {"one", "two"}) {
     child.write(line + "\n");
+    CHECK(test::group_goes_on(child.pid()));
+    if (line == "two") {
+      child.pause();
+      CHECK(test::group_stops(child.pid()));
+    }
     CHECK(read_line(child) == line);
-    CHECK(states_of(child.pid()).find('T') == std::string::npos);
     child.pause();
-    const auto until = steady_clock::now() + std::chrono::seconds(5);
-    while (states_of(child.pid()) != "TT" && steady_clock::now() < until) std::this_thread::sleep_for(milliseconds(1));
-    CHECK(states_of(child.pid()) == "TT");
+    child.pause();
+    CHECK(test::group_stops(child.pid()));
   }
+  child.resume();
+  CHECK(test::group_goes_on(child.pid()));
+  child.pause();
   const auto status = child.finish();
   CHECK(status.ending == Ending::exited);
   CHECK_FALSE(status.stopped_by_us);
   child.pause();  // of one that has ended, without effect
+}
+
+TEST_CASE("a child that is killed, forgotten or too slow while it is paused is none that is left", "[child]") {
+  const std::string script = "echo ready; while :; do sleep 0.01; done";
+  {
+    Child child(shell(script), brief());
+    CHECK(read_line(child) == "ready");
+    child.pause();
+    ::kill(child.pid(), SIGKILL);
+    CHECK(read_line(child).empty());
+    CHECK(child.finish().signal == SIGKILL);
+  }
+  {
+    Child child(shell(script), brief(100));
+    CHECK(read_line(child) == "ready");
+    child.pause();
+    CHECK(read_line(child).empty());
+    CHECK(child.status().ending == Ending::timed_out);
+    child.pause();
+  }
+  CHECK(children_of_ours() == 0);
 }
 
 TEST_CASE("a child gets default signals, a group of its own, and no open file but its three", "[child]") {

@@ -127,7 +127,7 @@ class Keeper {
   bool reap() noexcept {
     for (;;) {
       int status = 0;
-      const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+      const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED);
       if (pid <= 0) return pid == 0 || errno != ECHILD;
       take(pid, status);
     }
@@ -135,8 +135,8 @@ class Keeper {
 
   void take(pid_t pid, int status) noexcept {
     if (pid != child_) return;
-    ended_ = true;
-    send({child_, status, true});
+    ended_ = !WIFSTOPPED(status);
+    send({child_, status, ended_});
   }
 
   void send(KeeperMessage message) const noexcept { ::send(control_, &message, sizeof(message), MSG_NOSIGNAL); }

@@ -9,14 +9,15 @@
 
 namespace bh::harness {
 
-/// From the keeper: first the child's pid, later how it ended (as waitpid tells it).
+/// From the keeper: first the child's pid, then that it has paused or ended, as waitpid tells it.
 struct KeeperMessage {
   pid_t pid = 0;
   int status = 0;
   bool ended = false;
 };
 
-/// To the keeper: SIGTERM, SIGSTOP or SIGCONT for the child's group. The end of the socket means: kill all and go.
+/// To the keeper: SIGTERM, SIGSTOP or SIGCONT for the child's group, unless it has ended. The end of the socket means:
+/// kill all and go.
 enum class KeeperOrder : char { terminate, pause, resume };
 
 /// Called in a freshly forked process. Returns in a second one, the child to be, with default signals and nothing open

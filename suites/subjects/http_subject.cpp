@@ -219,6 +219,7 @@ void HttpSubject::garbage(std::string_view path, std::string_view what) const {
 }
 
 HttpAnswer HttpSubject::request(std::string_view path, const json::object* body) {
+  if (server_) server_->resume();
   try {
     HttpAnswer answer = body == nullptr ? client_.get(path) : client_.post_json(path, write_json_line(*body));
     if (answer.status == 401 || answer.status == 403) {
@@ -374,6 +375,7 @@ Generation HttpSubject::complete_openai(std::span<const TokenId> prompt, const e
 
 harness::Timing HttpSubject::time(const harness::TimingRequest& request) {
   require(Ability::timing);
+  const harness::PausedAfterwards paused(server_.get());
   engine::GenerateOptions options;
   options.max_tokens = request.decode_tokens;
   options.ignore_eog = true;

@@ -216,6 +216,7 @@ void WorkerSubject::read_info(const Frame& frame) {
 
 harness::SubjectInfo WorkerSubject::describe() const {
   auto& self = const_cast<WorkerSubject&>(*this);  // kernel counts change with every call
+  const harness::PausedAfterwards paused(child_.get());
   self.ask({"describe", {}, {}});
   self.read_info(self.answer("subject"));
   return info_;
@@ -386,6 +387,7 @@ void WorkerSubject::trace(std::span<const TokenId> ids, const engine::Tap& tap) 
 
 harness::Timing WorkerSubject::time(const harness::TimingRequest& request) {
   require(Ability::timing);
+  const harness::PausedAfterwards paused(child_.get());
   ask({"time",
        {{"decode_tokens", std::to_string(request.decode_tokens)}, {"reuse", request.reuse_prompt ? "1" : "0"}},
        payload_of(request.prompt)});
@@ -394,7 +396,6 @@ harness::Timing WorkerSubject::time(const harness::TimingRequest& request) {
     misbehaved(SubjectFault::garbage,
                fmt::format("decoded {} tokens, {} were asked for", timing.ids.size(), request.decode_tokens));
   }
-  child_->pause();  // others are timed next
   return timing;
 }
 

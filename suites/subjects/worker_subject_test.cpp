@@ -9,6 +9,7 @@
 #include "suites/subjects/bitnet_cpp.h"
 #include "suites/subjects/previous_build.h"
 #include "tests/support/catch.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -110,6 +111,18 @@ TEST_CASE("a worker that keeps to the protocol is a subject like any other", "[c
   CHECK_THROWS_WITH(subject->detokenize(std::vector<TokenId>{1}), Catch::Contains("no!"));
   greedy.sampling.temperature = 1;
   CHECK_THROWS_WITH(subject->generate(std::vector<TokenId>{1}, greedy), Catch::Contains("cannot sample"));
+}
+
+TEST_CASE("a worker that was timed stands still while others are", "[child]") {
+  const std::string subject_line = "printf 'subject 0 n_vocab=2 n_ctx=8 fact.pid='$$'\\n'; ";
+  const std::string timed = "printf 'done 4 prefill_ns=0 decode_ns=5\\n" + kId1 + "'; ";
+  const auto subject =
+      open("while :; do :; done & " + kHello + subject_line + timed + subject_line + "while read line; do :; done");
+  const int group = std::stoi(std::string(subject->describe().facts.at("pid").as_string()));
+  subject->time({{1}, 1, true});
+  CHECK(test::group_stops(group));
+  CHECK(subject->describe().n_vocab == 2);
+  CHECK(test::group_stops(group));
 }
 
 TEST_CASE("what a worker says of itself is in its description, until it is gone", "[child]") {
