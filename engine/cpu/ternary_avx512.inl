@@ -108,7 +108,8 @@ class Groups {
   void multiply_block(std::int64_t token) {
     const std::int64_t end = step_ + kBlockSteps < task_.steps ? step_ + kBlockSteps : task_.steps;
     if (end == task_.steps) fetch_results(token, kTokens);
-    const std::int64_t unpacked = token == 0 && end < task_.steps ? task_.steps - kBlockSteps : 0;
+    // Unpacks the next block beside the first tokens. A bound found here: asking for the token in each step is slower.
+    const std::int64_t unpacks_until = token == 0 ? task_.steps - kBlockSteps : 0;
     const std::int8_t* codes = task_.codes + token * task_.code_stride + step_ * kFields * kFieldCols;
     std::int32_t* const dst = task_.sums + (group_ * task_.tokens + token) * kGroupRows;
     const std::int64_t group_sums = task_.tokens * kGroupRows;
@@ -119,7 +120,7 @@ class Groups {
       }
     }
     for (std::int64_t step = step_; step < end; ++step) {
-      if (step < unpacked) unpack(step + kBlockSteps);
+      if (step < unpacks_until) unpack(step + kBlockSteps);
       const auto& fields = fields_[step % (2 * kBlockSteps)];
       for (int f = 0; f < kFields; ++f, codes += kFieldCols) {
         for (int t = 0; t < kTokens; ++t) {

@@ -23,7 +23,7 @@ void with_count(std::int64_t tokens, const Body& body) {
 /// Cuts at least kLeast tokens into equal parts, as few as hold at most kMost each: body(first, Count<part>) for each.
 template <int kLeast, int kMost, class Body>
 void in_equal_parts(std::int64_t tokens, const Body& body) {
-  static_assert(kLeast <= kMost / 2 + 1, "a part is not smaller");
+  static_assert(kLeast <= (kMost + 1) / 2, "the smaller part of kMost + 1 is one of those");
   std::int64_t first = 0;
   for (std::int64_t parts = (tokens + kMost - 1) / kMost; parts > 0; --parts) {
     const std::int64_t part = (tokens - first + parts - 1) / parts;

@@ -28,11 +28,12 @@ Command shell(std::string script) { return {"/bin/sh", {"-c", std::move(script)}
 /// Processes, ended ones that nobody has waited for included, whose command line or environment has `mark`.
 std::vector<std::string> processes_with(const std::string& mark) {
   std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string pid = entry.path().filename();
-    if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
+  for (const auto& [pid, state, parent, group] : test::all_processes()) {
+    if (pid == std::to_string(::getpid())) continue;
     for (const char* file : {"cmdline", "environ"}) {
-      if (test::proc_text(entry.path() / file).find(mark) != std::string::npos) found.push_back(pid);
+      if (test::proc_text(std::filesystem::path("/proc") / pid / file).find(mark) != std::string::npos) {
+        found.push_back(pid);
+      }
     }
   }
   return found;

@@ -2,6 +2,7 @@
 // Each is a named outcome with its exit code, and leaves no process behind.
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -10,6 +11,7 @@
 #include "tests/cli/process.h"
 #include "tests/support/catch.h"
 #include "tests/support/files.h"
+#include "tests/support/processes.h"
 #include "tests/support/temp_folder.h"
 
 using namespace bh;
@@ -20,14 +22,11 @@ namespace {
 const std::string kModel = (test::shipped_model() / "kjv-3m-i2_s.gguf").string();
 
 /// Processes whose command line holds `word`.
-int processes_with(const std::string& word) {
-  int count = 0;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
-    if (line.find(word) != std::string::npos) ++count;
-  }
-  return count;
+std::int64_t processes_with(const std::string& word) {
+  const auto processes = test::all_processes();
+  return std::count_if(processes.begin(), processes.end(), [&](const test::ListedProcess& process) {
+    return test::proc_text(fs::path("/proc") / process.pid / "cmdline").find(word) != std::string::npos;
+  });
 }
 
 fs::path script(const test::TempFolder& folder, const std::string& text) {

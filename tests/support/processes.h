@@ -19,19 +19,21 @@ inline std::string proc_text(const std::filesystem::path& path) {
   return text.str();
 }
 
-struct Process {
+struct ListedProcess {
+  std::string pid;
   char state = 0;
   int parent = 0, group = 0;
 };
 
-inline std::vector<Process> all_processes() {
-  std::vector<Process> processes;
+inline std::vector<ListedProcess> all_processes() {
+  std::vector<ListedProcess> processes;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    ListedProcess process;
+    process.pid = entry.path().filename();
+    if (process.pid.find_first_not_of("0123456789") != std::string::npos) continue;
     const std::string text = proc_text(entry.path() / "stat");  // PID (NAME) STATE PPID PGRP ...
     const auto name_end = text.rfind(')');
     if (name_end == std::string::npos) continue;
-    Process process;
     std::istringstream(text.substr(name_end + 1)) >> process.state >> process.parent >> process.group;
     processes.push_back(process);
   }
@@ -43,7 +45,7 @@ inline bool group_becomes(int group, bool stopped) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   do {
     const auto processes = all_processes();
-    const auto others = std::count_if(processes.begin(), processes.end(), [&](const Process& process) {
+    const auto others = std::count_if(processes.begin(), processes.end(), [&](const ListedProcess& process) {
       return process.group == group && (process.state == 'T') != stopped;
     });
     if (others == 0) return true;
