@@ -23,10 +23,7 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t multiple) noexcept 
 // byte 4 * r + j of a step holds row r, column j of each of its fields. Missing rows and columns hold code 1.
 enum class TernaryLayout {
   two_bits,  ///< for every instruction set: four fields a step, field f in bits 2f and 2f + 1
-  /// 1.6 bits a weight: five fields. With n the sum of 3^f times field f, f < 4, a byte is n + 64 * field 4 where n is
-  /// below 64, else kTritEscape + 3 * (n - 64) + field 4: so its six lower bits choose from tables, and most bytes show
-  /// field 4 in their two upper bits. Fields beyond the columns hold code 0.
-  trits
+  trits      ///< 1.6 bits a weight: five fields a step, in bytes of trits.h. Fields beyond the columns hold code 0
 };
 
 inline constexpr std::int64_t kGroupRows = 16;
@@ -34,7 +31,6 @@ inline constexpr std::int64_t kStepCols = 16;  ///< of two_bits
 inline constexpr std::int64_t kStepBytes = 64;
 inline constexpr std::int64_t kFieldCols = 4;
 inline constexpr std::int64_t kTritFields = 5;  ///< of a step of trits
-inline constexpr std::uint8_t kTritEscape = 192;
 
 struct TernaryTask {
   const std::uint8_t* weights;  ///< first group, in the kernel's layout; groups are steps * kStepBytes apart

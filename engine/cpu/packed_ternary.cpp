@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/cpu/trits.h"
 
 namespace bh::engine {
 namespace {
@@ -71,13 +72,15 @@ void pack_any_row(const Matrix& matrix, std::int64_t row, std::int64_t steps, st
   }
 }
 
-/// Eight bytes of trits (kernels.h) at once. In `four` fields 0 to 3, as sums of 3^f times field f; in `fifth` field 4.
-std::uint64_t trit_bytes(std::uint64_t four, std::uint64_t fifth) noexcept {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u;
-  const std::uint64_t escaped = ((four >> 6) & kOnes) * 0xff;  // bit 6 is set from 64 to 80
-  const std::uint64_t above = four & escaped & (0x3f * kOnes);
-  return ((four + 64 * fifth) & ~escaped) | ((kTritEscape * kOnes + 3 * above + fifth) & escaped);
-}
+/// The byte of each number in base 3, whose digits are the fields, the lowest first. Illegal codes make larger ones.
+struct TritBytes {
+  std::uint8_t of[256] = {};
+
+  constexpr TritBytes() {
+    for (int n = 0; n < 243; ++n) of[n] = trit_byte(n % 9, n / 9 % 9, n / 81);
+  }
+};
+constexpr TritBytes kTritBytes;
 
 bool has_illegal_code(const std::uint8_t* bytes, std::int64_t count) noexcept {
   std::uint64_t found = 0;
@@ -106,16 +109,16 @@ void pack_trits(const std::uint8_t* two_bits, std::int64_t steps, std::uint8_t* 
   constexpr std::size_t kWords = kStepBytes / sizeof(std::uint64_t);  // eight bytes at once: no sum exceeds a byte
   const std::int64_t fields = steps * kFields;
   for (std::int64_t first = 0; first < fields; first += kTritFields, dst += kStepBytes) {
-    std::uint64_t four[kWords] = {}, fifth[kWords] = {};
+    std::uint64_t sums[kWords] = {};
     for (std::int64_t field = std::min(first + kTritFields, fields); field-- > first;) {
       std::uint64_t step[kWords];
       std::memcpy(step, two_bits + field / kFields * kStepBytes, kStepBytes);
       const int shift = static_cast<int>(2 * (field % kFields));
-      std::uint64_t* const sums = field - first == kTritFields - 1 ? fifth : four;
       for (std::size_t i = 0; i < kWords; ++i) sums[i] = 3 * sums[i] + ((step[i] >> shift) & 0x0303030303030303u);
     }
-    for (std::size_t i = 0; i < kWords; ++i) four[i] = trit_bytes(four[i], fifth[i]);
-    std::memcpy(dst, four, kStepBytes);
+    std::uint8_t numbers[kStepBytes];
+    std::memcpy(numbers, sums, kStepBytes);
+    for (std::int64_t i = 0; i < kStepBytes; ++i) dst[i] = kTritBytes.of[numbers[i]];
   }
 }
 

@@ -6,7 +6,6 @@
 
 #include "engine/base/prefetch.h"
 #include "engine/cpu/amx_tiles.h"
-#include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/trits_avx512.h"
 
@@ -69,7 +68,7 @@ struct Weights {
       if constexpr (kPrefetch) prefetch_stream(bytes);
       const Trits::Step unpacked = trits.decode(_mm512_loadu_si512(bytes));
       for (int f = 0; f < kTritFields; ++f, field += kFieldBytes) {
-        _mm512_store_si512(field, plain_field(Trits::vector(unpacked, f), Trits::place(f)));
+        _mm512_store_si512(field, Trits::plain(unpacked, f));
       }
     }
   }

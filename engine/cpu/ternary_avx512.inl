@@ -4,13 +4,13 @@
 //   static constexpr int kFields;                          // of a step
 //   using Step;
 //   Step decode(__m512i bytes) const;
-//   static __m512i vector(const Step& step, int f);        // has field f in each byte, in bits
-//   static constexpr int place(int f);                     // 2 * place(f) and 2 * place(f) + 1
+//   static __m512i scaled(const Step& step, int f);        // field f of each byte times
+//   static constexpr int place(int f);                     // 4^place(f)
+//   static __m512i plain(const Step& step, int f);         // the same, not scaled
 #include <immintrin.h>
 
 #include "engine/base/prefetch.h"
 #include "engine/cpu/broadcast_x86.h"
-#include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/token_counts.h"
 
@@ -39,7 +39,7 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
     prefetch_stream(weights);
     const auto packed = layout.decode(_mm512_loadu_si512(weights));
     for (int f = 0; f < Layout::kFields; ++f) {
-      const __m512i field = scaled_field(Layout::vector(packed, f), Layout::place(f));
+      const __m512i field = Layout::scaled(packed, f);
       for (int t = 0; t < kTokens; ++t) {
         const __m512i inputs = broadcast_512(codes + t * task.code_stride + kFieldCols * f);
         set[t][f] = multiply_add(set[t][f], field, inputs);
@@ -98,7 +98,7 @@ class Groups {
       _mm_prefetch(reinterpret_cast<const char*>(bytes + later + kAhead * kStepBytes), _MM_HINT_T0);
       const auto packed = layout_.decode(_mm512_loadu_si512(bytes));
       for (int f = 0; f < kFields; ++f) {
-        fields_[step % (2 * kBlockSteps)][f][g] = plain_field(Layout::vector(packed, f), Layout::place(f));
+        fields_[step % (2 * kBlockSteps)][f][g] = Layout::plain(packed, f);
       }
     }
   }

@@ -5,33 +5,33 @@
 
 #include <cstdint>
 
+#include "engine/cpu/fields_avx512.h"
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/trits.h"
 
 namespace bh::engine {
 namespace {
 
-/// What the six lower bits of a byte stand for: of most bytes, and of those from kTritEscape on.
+/// What decoding adds up (trits.h). Of bytes that stand for nothing, anything.
 struct TritTables {
-  alignas(64) std::uint8_t four[64] = {};           ///< fields 0 to 3, two bits each
-  alignas(64) std::uint8_t escaped_four[64] = {};   ///< the same
-  alignas(64) std::uint8_t escaped_fifth[64] = {};  ///< field 4 in the two upper bits
+  alignas(64) std::uint8_t lower[64] = {};        ///< fields 0 to 3 by the six lower bits
+  alignas(64) std::uint8_t upper[64] = {};        ///< what the six upper ones add to them
+  alignas(64) std::uint8_t upper_fifth[64] = {};  ///< field 4 by the six upper bits
 
-  static constexpr std::uint8_t fields(int n) {
-    return static_cast<std::uint8_t>(n % 3 | n / 3 % 3 << 2 | n / 9 % 3 << 4 | n / 27 << 6);
-  }
+  static constexpr int pair(int n) { return n % 3 | n / 3 << 2; }
 
   constexpr TritTables() {
-    for (int n = 0; n < 64; ++n) four[n] = fields(n);
-    for (int n = 0; n < 3 * (81 - 64); ++n) {
-      escaped_four[n] = fields(64 + n / 3);
-      escaped_fifth[n] = static_cast<std::uint8_t>(n % 3 << 6);
+    for (int n = 0; n < 243; ++n) {  // in this order what is added to stands there already
+      const int a = n % 9, b = n / 9 % 9, fifth = n / 81, byte = trit_byte(a, b, fifth), four = pair(a) | pair(b) << 4;
+      if (byte < 192) lower[byte % 64] = static_cast<std::uint8_t>(four);
+      upper[byte / 4] = static_cast<std::uint8_t>(four - lower[byte % 64]);
+      upper_fifth[byte / 4] = static_cast<std::uint8_t>(fifth);
     }
   }
 };
 constexpr TritTables kTritTables;
 
-/// A layout of ternary_avx512.inl. Fields 0 to 3 are found in one vector, field 4 in the two upper bits of another,
-/// whose other bits have no meaning.
+/// A layout of ternary_avx512.inl.
 class Trits {
  public:
   static constexpr int kFields = kTritFields;
@@ -40,17 +40,17 @@ class Trits {
   };
 
   Step decode(__m512i bytes) const {
-    const __mmask64 escaped = _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8(static_cast<char>(kTritEscape)));
-    const __m512i four = _mm512_permutexvar_epi8(bytes, four_);  // takes the six lower bits
-    return {_mm512_mask_permutexvar_epi8(four, escaped, bytes, escaped_four_),
-            _mm512_mask_permutexvar_epi8(bytes, escaped, bytes, escaped_fifth_)};
+    const __m512i upper_bits = _mm512_srli_epi16(bytes, 2);  // a permutation takes the six lower bits
+    return {_mm512_add_epi8(_mm512_permutexvar_epi8(bytes, lower_), _mm512_permutexvar_epi8(upper_bits, upper_)),
+            _mm512_permutexvar_epi8(upper_bits, upper_fifth_)};
   }
-  static __m512i vector(const Step& step, int f) { return f < 4 ? step.four : step.fifth; }
-  static constexpr int place(int f) { return f < 4 ? f : 3; }
+  static constexpr int place(int f) { return f < 4 ? f : 0; }
+  static __m512i scaled(const Step& step, int f) { return f < 4 ? scaled_field(step.four, f) : step.fifth; }
+  static __m512i plain(const Step& step, int f) { return f < 4 ? plain_field(step.four, f) : step.fifth; }
 
  private:
-  __m512i four_ = _mm512_load_si512(kTritTables.four), escaped_four_ = _mm512_load_si512(kTritTables.escaped_four),
-          escaped_fifth_ = _mm512_load_si512(kTritTables.escaped_fifth);
+  __m512i lower_ = _mm512_load_si512(kTritTables.lower), upper_ = _mm512_load_si512(kTritTables.upper),
+          upper_fifth_ = _mm512_load_si512(kTritTables.upper_fifth);
 };
 
 }  // namespace
