@@ -50,6 +50,7 @@ std::uint64_t read_xcr0() noexcept {
 
 CpuFeatures detect_features() {
   CpuFeatures features;
+  features.amd = __builtin_cpu_is("amd");
   std::uint32_t a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   const bool os_saves_state = (c >> 27) & 1u;  // OSXSAVE

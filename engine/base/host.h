@@ -12,6 +12,7 @@ struct CpuFeatures {
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
   bool avx512_vbmi = false;  ///< with AVX-512 VNNI
   bool amx_int8 = false;     ///< with AVX-512 VBMI; whether this process may use it, may_use_amx() tells
+  bool amd = false;          ///< one of AMD's
   bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };

@@ -118,7 +118,8 @@ void CpuBackend::multiply_ternary(const PackedTernary& matrix, RowBuffer& y, Com
   std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
   float* dst = y.row(chunk.row) + chunk.group * kGroupRows;
   kernel({matrix.weights.data() + chunk.group * matrix.group_bytes(), chunk.groups, matrix.steps,
-          codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums, dst, y.stride});
+          codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums, dst, y.stride,
+          kernels_.unpack_once});
   kernels_.floats->scale_sums({sums, chunk.groups, chunk.rows, activation_scale_.data() + chunk.row,
                                code_sum_.data() + chunk.row, matrix.scale, matrix.post_scale, combine, dst, y.stride});
 }

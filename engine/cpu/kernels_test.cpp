@@ -51,19 +51,21 @@ TEST_CASE("ternary products equal the definition on every instruction set") {
                      trits.data() + 1 + group * trit_steps * kStepBytes);
         }
         const std::vector<float> y(tokens % 2 == 1 ? count : 0);  // may be fetched, not touched
-        const auto run = [&](TernaryKernel kernel, TernaryLayout layout) {
+        const auto run = [&](TernaryKernel kernel, TernaryLayout layout, bool unpack_once = false) {
           std::vector<std::int32_t> sums(count + 16, 77);
           const bool two_bits = layout == TernaryLayout::two_bits;
           kernel({(two_bits ? weights : trits).data() + 1, groups, two_bits ? steps : trit_steps, codes.data() + 1,
-                  stride, tokens, sums.data(), y.empty() ? nullptr : y.data(), groups * kGroupRows});
+                  stride, tokens, sums.data(), y.empty() ? nullptr : y.data(), groups * kGroupRows, unpack_once});
           return sums;
         };
         const auto expected = run(scalar().ternary, TernaryLayout::two_bits);
         for (std::size_t i = count; i < expected.size(); ++i) REQUIRE(expected[i] == 77);
         for (const BoundKernels& kernels : usable_kernels()) {
           INFO(kernels.ternary_name << ", " << cols << " columns, " << tokens << " tokens, extreme " << extreme);
-          REQUIRE(run(kernels.ternary, kernels.layout) == expected);
-          REQUIRE(run(kernels.ternary_few, kernels.layout) == expected);
+          for (const bool unpack_once : {false, true}) {
+            REQUIRE(run(kernels.ternary, kernels.layout, unpack_once) == expected);
+            REQUIRE(run(kernels.ternary_few, kernels.layout, unpack_once) == expected);
+          }
         }
       }
     }

@@ -64,42 +64,94 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
   }
 }
 
-/// kGroups groups with more tokens: the multiplier is the limit. Steps are unpacked once for all tokens, a block of
-/// them beside the products of the block before, and what is loaded of the codes serves all groups.
+/// A line of y that is not there yet would be waited for after the multiplication.
+inline void fetch_results(const TernaryTask& task, std::int64_t group, int groups, std::int64_t token, int tokens) {
+  if (task.y == nullptr) return;
+  for (int t = 0; t < tokens; ++t) {
+    const float* const y = task.y + (token + t) * task.y_stride + group * kGroupRows;
+    for (int g = 0; g < groups; ++g) _mm_prefetch(reinterpret_cast<const char*>(y + g * kGroupRows), _MM_HINT_T0);
+  }
+}
+
+/// Adds a field's products: what is loaded of the codes serves all groups.
+template <int kGroups, int kTokens>
+inline void multiply_field(const __m512i (&field)[kGroups], const std::int8_t* codes, std::int64_t code_stride,
+                           __m512i (&sums)[kGroups][kTokens]) {
+  for (int t = 0; t < kTokens; ++t) {
+    const __m512i inputs = broadcast_512(codes + t * code_stride);
+    for (int g = 0; g < kGroups; ++g) sums[g][t] = multiply_add(sums[g][t], field[g], inputs);
+  }
+}
+
+/// A step of kGroups groups, the first of which is at `weights`. Meanwhile steps that come later, of the next groups at
+/// the end, are fetched from memory.
+template <class Layout, int kGroups>
+inline void decode_step(const Layout& layout, const std::uint8_t* weights, std::int64_t steps, std::int64_t step,
+                        typename Layout::Step (&packed)[kGroups]) {
+  constexpr std::int64_t kAhead = 24;
+  const std::int64_t group_bytes = steps * kStepBytes;
+  const std::int64_t ahead = kAhead * kStepBytes + (step + kAhead < steps ? 0 : (kGroups - 1) * group_bytes);
+  for (int g = 0; g < kGroups; ++g) {
+    const std::uint8_t* const bytes = weights + g * group_bytes + step * kStepBytes;
+    _mm_prefetch(reinterpret_cast<const char*>(bytes + ahead), _MM_HINT_T0);
+    packed[g] = layout.decode(_mm512_loadu_si512(bytes));
+  }
+}
+
+/// kGroups groups with some tokens: the multiplier is the limit. Each step is unpacked where it is multiplied.
+template <class Layout, int kGroups, int kTokens>
+void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token) {
+  const std::uint8_t* const weights = task.weights + group * task.steps * kStepBytes;
+  const std::int8_t* codes = task.codes + token * task.code_stride;
+  const Layout layout;
+  fetch_results(task, group, kGroups, token, kTokens);
+  __m512i sums[kGroups][kTokens];
+  for (auto& of_group : sums) {
+    for (__m512i& sum : of_group) sum = _mm512_setzero_si512();
+  }
+  for (std::int64_t step = 0; step < task.steps; ++step) {
+    typename Layout::Step packed[kGroups];
+    decode_step(layout, weights, task.steps, step, packed);
+    for (int f = 0; f < Layout::kFields; ++f, codes += kFieldCols) {
+      __m512i field[kGroups];
+      for (int g = 0; g < kGroups; ++g) field[g] = Layout::plain(packed[g], f);
+      multiply_field(field, codes, task.code_stride, sums);
+    }
+  }
+  for (int g = 0; g < kGroups; ++g) {
+    for (int t = 0; t < kTokens; ++t) {
+      _mm512_storeu_si512(task.sums + ((group + g) * task.tokens + token + t) * kGroupRows, sums[g][t]);
+    }
+  }
+}
+
+/// kGroups groups with more tokens, where unpacking takes the multiplier's time: steps are unpacked once for all
+/// tokens, a block of them beside the products of the block before.
 template <class Layout, int kGroups>
 class Groups {
  public:
   Groups(const TernaryTask& task, std::int64_t group)
-      : task_(task), group_(group), weights_(task.weights + group * group_bytes()) {}
+      : task_(task), group_(group), weights_(task.weights + group * task.steps * kStepBytes) {}
 
   void multiply() {
     for (std::int64_t step = 0; step < kBlockSteps && step < task_.steps; ++step) unpack(step);
     for (step_ = 0; step_ < task_.steps; step_ += kBlockSteps) {
-      in_equal_parts<kLeastTokens, kMostTokens>(
+      in_equal_parts<(kMostTokens + 1) / 2, kMostTokens>(
           task_.tokens, [&](std::int64_t token, auto count) { multiply_block<count.value>(token); });
     }
   }
 
  private:
   static constexpr int kFields = Layout::kFields;
-  static constexpr int kMostTokens = 12;  // whose sums of two groups registers hold beside fields and an input
-  static constexpr int kLeastTokens = 6;  // of a part; fewer are few
-  static_assert(kLeastTokens <= kFewTokens<Layout> + 1);
+  static constexpr int kMostTokens = 12;           // whose sums of two groups registers hold beside fields and an input
   static constexpr std::int64_t kBlockSteps = 16;  // the fields of two blocks stay in the first cache
 
-  std::int64_t group_bytes() const { return task_.steps * kStepBytes; }
-
-  /// Meanwhile steps that come later, of the next groups at the end, are fetched from memory.
   void unpack(std::int64_t step) {
-    constexpr std::int64_t kAhead = 24;
-    const std::int64_t later = step + kAhead < task_.steps ? 0 : (kGroups - 1) * group_bytes();
-    for (int g = 0; g < kGroups; ++g) {
-      const std::uint8_t* const bytes = weights_ + g * group_bytes() + step * kStepBytes;
-      _mm_prefetch(reinterpret_cast<const char*>(bytes + later + kAhead * kStepBytes), _MM_HINT_T0);
-      const auto packed = layout_.decode(_mm512_loadu_si512(bytes));
-      for (int f = 0; f < kFields; ++f) {
-        fields_[step % (2 * kBlockSteps)][f][g] = Layout::plain(packed, f);
-      }
+    typename Layout::Step packed[kGroups];
+    decode_step(layout_, weights_, task_.steps, step, packed);
+    auto& fields = fields_[step % (2 * kBlockSteps)];
+    for (int f = 0; f < kFields; ++f) {
+      for (int g = 0; g < kGroups; ++g) fields[f][g] = Layout::plain(packed[g], f);
     }
   }
 
@@ -107,7 +159,7 @@ class Groups {
   template <int kTokens>
   void multiply_block(std::int64_t token) {
     const std::int64_t end = step_ + kBlockSteps < task_.steps ? step_ + kBlockSteps : task_.steps;
-    if (end == task_.steps) fetch_results(token, kTokens);
+    if (end == task_.steps) fetch_results(task_, group_, kGroups, token, kTokens);
     // Unpacks the next block beside the first tokens. A bound found here: asking for the token in each step is slower.
     const std::int64_t unpacks_until = token == 0 ? task_.steps - kBlockSteps : 0;
     const std::int8_t* codes = task_.codes + token * task_.code_stride + step_ * kFields * kFieldCols;
@@ -123,23 +175,11 @@ class Groups {
       if (step < unpacks_until) unpack(step + kBlockSteps);
       const auto& fields = fields_[step % (2 * kBlockSteps)];
       for (int f = 0; f < kFields; ++f, codes += kFieldCols) {
-        for (int t = 0; t < kTokens; ++t) {
-          const __m512i inputs = broadcast_512(codes + t * task_.code_stride);
-          for (int g = 0; g < kGroups; ++g) sums[g][t] = multiply_add(sums[g][t], fields[f][g], inputs);
-        }
+        multiply_field(fields[f], codes, task_.code_stride, sums);
       }
     }
     for (int g = 0; g < kGroups; ++g) {
       for (int t = 0; t < kTokens; ++t) _mm512_storeu_si512(dst + g * group_sums + t * kGroupRows, sums[g][t]);
-    }
-  }
-
-  /// A line of y that is not there yet would be waited for after the multiplication.
-  void fetch_results(std::int64_t token, int tokens) const {
-    if (task_.y == nullptr) return;
-    for (int t = 0; t < tokens; ++t) {
-      const float* const y = task_.y + (token + t) * task_.y_stride + group_ * kGroupRows;
-      for (int g = 0; g < kGroups; ++g) _mm_prefetch(reinterpret_cast<const char*>(y + g * kGroupRows), _MM_HINT_T0);
     }
   }
 
@@ -151,6 +191,16 @@ class Groups {
   __m512i fields_[2 * kBlockSteps][kFields][kGroups];
 };
 
+/// Two groups at a time, or the last one, with all tokens: more than kFewTokens.
+template <class Layout, int kGroups>
+void many_tokens(const TernaryTask& task, std::int64_t group) {
+  constexpr int kMost = 10;  // whose sums of two groups registers hold beside fields, an input and tables
+  if (task.unpack_once && task.tokens > kMost) return Groups<Layout, kGroups>(task, group).multiply();
+  in_equal_parts<(kMost + 1) / 2, kMost>(task.tokens, [&](std::int64_t token, auto count) {
+    some_tokens<Layout, kGroups, count.value>(task, group, token);
+  });
+}
+
 /// All of a task.
 template <class Layout>
 void multiply_task(const TernaryTask& task) {
@@ -161,8 +211,8 @@ void multiply_task(const TernaryTask& task) {
     });
     return;
   }
-  for (; group + 2 <= task.groups; group += 2) Groups<Layout, 2>(task, group).multiply();
-  if (group < task.groups) Groups<Layout, 1>(task, group).multiply();
+  for (; group + 2 <= task.groups; group += 2) many_tokens<Layout, 2>(task, group);
+  if (group < task.groups) many_tokens<Layout, 1>(task, group);
 }
 
 }  // namespace

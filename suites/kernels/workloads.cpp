@@ -77,7 +77,7 @@ Workload ternary(const std::string& name, std::int64_t rows, std::int64_t cols, 
           [=](const BoundKernels& kernels) {
             const bool two_bits = kernels.layout == TernaryLayout::two_bits;
             kernels.ternary({(two_bits ? weights : trits)->data(), groups, two_bits ? steps : trit_steps, codes->data(),
-                             stride, tokens, sums->data()});
+                             stride, tokens, sums->data(), nullptr, 0, kernels.unpack_once});
           },
           [=] { return bytes_of(*sums); },
           [=] { forget(*sums); },
