@@ -50,7 +50,7 @@ std::uint64_t read_xcr0() noexcept {
 
 CpuFeatures detect_features() {
   CpuFeatures features;
-  features.amd = __builtin_cpu_is("amd");
+  features.amd = made_by_amd();
   std::uint32_t a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   const bool os_saves_state = (c >> 27) & 1u;  // OSXSAVE
@@ -154,6 +154,14 @@ HostFacts read_host_facts() {
 const HostFacts& host_facts() {
   static const HostFacts facts = read_host_facts();
   return facts;
+}
+
+bool made_by_amd() noexcept {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
 }
 
 bool may_use_amx() noexcept {

@@ -12,7 +12,7 @@ struct CpuFeatures {
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
   bool avx512_vbmi = false;  ///< with AVX-512 VNNI
   bool amx_int8 = false;     ///< with AVX-512 VBMI; whether this process may use it, may_use_amx() tells
-  bool amd = false;          ///< one of AMD's
+  bool amd = false;          ///< made_by_amd()
   bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };
@@ -30,6 +30,9 @@ struct HostFacts {
 
 /// Read once, then cached (immutable).
 const HostFacts& host_facts();
+
+/// Whether the CPU is one of AMD's, whose caches and vector units want other treatment than Intel's.
+bool made_by_amd() noexcept;
 
 /// Whether this process may use AMX tiles: asks the kernel (Linux 5.16 on) at the first call.
 bool may_use_amx() noexcept;
