@@ -25,7 +25,7 @@ void screen_group(const ScreenTask& task, std::int64_t group, std::int64_t token
     for (int t = 0; t < kTokens; ++t) high[i][t] = low[i][t] = _mm512_setzero_si512();
   }
   for (std::int64_t step = 0; step < task.steps; ++step, codes += kScreenStepBytes) {
-    prefetch_stream(codes, kScreenStepBytes);
+    prefetch_stream(codes, kScreenStepBytes, kTokens == 1 ? kBareStreamAhead : kStreamAhead);
     __m512i fields[4];
     unpack_six_bits(codes, fields);
     for (int f = 0; f < 4; ++f, planes += kFieldCols) {

@@ -24,7 +24,7 @@ constexpr std::size_t kLineWords = 8;
 BH_PLAIN_READS std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) noexcept {
   std::uint64_t sums[kLineWords] = {};
   for (std::size_t i = 0; i < count; i += kLineWords) {
-    prefetch_stream(words + i);
+    prefetch_stream(words + i, kBareStreamAhead);
     for (std::size_t j = 0; j < kLineWords; ++j) sums[j] += words[i + j];
   }
   std::uint64_t sum = 0;
