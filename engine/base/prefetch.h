@@ -10,7 +10,8 @@ namespace bh {
 struct StreamAhead {
   std::ptrdiff_t first, second;
 };
-/// What is fastest on this CPU.
+/// What is fastest on this CPU. Speed is all that it decides, so it is no fact to pass around; 0 while static objects
+/// are being made.
 extern const StreamAhead kStreamAhead;
 extern const StreamAhead kBareStreamAhead;  ///< where next to nothing is done with what is read
 

@@ -30,7 +30,7 @@ struct BoundKernels {
   TernaryKernel ternary_few;  ///< for fewer tokens than least_tokens
   std::int64_t least_tokens;
   TernaryLayout layout;  ///< of the weights that both take
-  bool unpack_once;      ///< of their tasks
+  bool unpack_once;      ///< TernaryTask::unpack_once
   const DenseKernels* dense;
   const ScreenKernels* screen;
   const ScreenKernels* screen_few;  ///< for fewer tokens than screen_least_tokens

@@ -46,8 +46,8 @@ struct TernaryTask {
   /// Not touched; a kernel may fetch it into the cache.
   const float* y = nullptr;
   std::int64_t y_stride = 0;
-  /// How many tokens are multiplied fastest here: with weights that are unpacked once for all of them, or for some at a
-  /// time. The sums are the same.
+  /// Whether weights are better unpacked once for all tokens, if these are many, than for some at a time. The sums are
+  /// the same.
   bool unpack_once = false;
 };
 using TernaryKernel = void (*)(const TernaryTask&) noexcept;

@@ -46,6 +46,7 @@ int packed_code(const PackedTernary& packed, std::int64_t row, std::int64_t col)
 int trit_of(int byte, std::int64_t f) {
   int a = byte % 8, b = byte / 8 % 8, fifth = byte / 64;
   if (byte >= 240) {
+    REQUIRE((byte % 4 == 0 && byte < 252));
     a = b = 8;
     fifth = (byte - 240) / 4;
   } else if (byte >= 192) {

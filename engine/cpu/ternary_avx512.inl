@@ -4,9 +4,9 @@
 //   static constexpr int kFields;                          // of a step
 //   using Step;
 //   Step decode(__m512i bytes) const;
-//   static __m512i scaled(const Step& step, int f);        // field f of each byte times
-//   static constexpr int place(int f);                     // 4^place(f)
-//   static __m512i plain(const Step& step, int f);         // the same, not scaled
+//   static __m512i plain(const Step& step, int f);         // has field f of each byte in that byte
+//   static __m512i scaled(const Step& step, int f);        // the same times 4^place(f)
+//   static constexpr int place(int f);
 #include <immintrin.h>
 
 #include "engine/base/prefetch.h"
@@ -191,10 +191,11 @@ class Groups {
   __m512i fields_[2 * kBlockSteps][kFields][kGroups];
 };
 
-/// Two groups at a time, or the last one, with all tokens: more than kFewTokens.
+/// Two groups, or the last one, with all tokens: more than are few.
 template <class Layout, int kGroups>
 void many_tokens(const TernaryTask& task, std::int64_t group) {
   constexpr int kMost = 10;  // whose sums of two groups registers hold beside fields, an input and tables
+  static_assert((kMost + 1) / 2 <= kFewTokens<Layout> + 1, "fewer would be less than the least part");
   if (task.unpack_once && task.tokens > kMost) return Groups<Layout, kGroups>(task, group).multiply();
   in_equal_parts<(kMost + 1) / 2, kMost>(task.tokens, [&](std::int64_t token, auto count) {
     some_tokens<Layout, kGroups, count.value>(task, group, token);

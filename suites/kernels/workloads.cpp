@@ -76,8 +76,14 @@ Workload ternary(const std::string& name, std::int64_t rows, std::int64_t cols, 
           static_cast<double>(weights->size()),
           [=](const BoundKernels& kernels) {
             const bool two_bits = kernels.layout == TernaryLayout::two_bits;
-            kernels.ternary({(two_bits ? weights : trits)->data(), groups, two_bits ? steps : trit_steps, codes->data(),
-                             stride, tokens, sums->data(), nullptr, 0, kernels.unpack_once});
+            kernels.ternary({.weights = (two_bits ? weights : trits)->data(),
+                             .groups = groups,
+                             .steps = two_bits ? steps : trit_steps,
+                             .codes = codes->data(),
+                             .code_stride = stride,
+                             .tokens = tokens,
+                             .sums = sums->data(),
+                             .unpack_once = kernels.unpack_once});
           },
           [=] { return bytes_of(*sums); },
           [=] { forget(*sums); },
