@@ -10,12 +10,12 @@ namespace bh {
 struct StreamAhead {
   std::ptrdiff_t first, second;
 };
-/// What is fastest on this CPU. Speed is all that it decides, so it is no fact to pass around; 0 while static objects
-/// are being made.
+/// What is fastest on this CPU. It decides speed only, so it is a global and not an argument; in constructors of static
+/// objects it may still be 0.
 extern const StreamAhead kStreamAhead;
 extern const StreamAhead kBareStreamAhead;  ///< where next to nothing is done with what is read
 
-namespace {  // each object file its own copy: some are built for more than every CPU has
+namespace {  // each object file its own copy: some are compiled for instruction sets that not every CPU has
 
 inline void prefetch_into_second_cache(const void* line) noexcept {
   constexpr int kRead = 0, kSecond = 2;
@@ -23,7 +23,8 @@ inline void prefetch_into_second_cache(const void* line) noexcept {
 }
 
 /// Called once for each cache line of a stream as it is read. What is read next comes into the first cache; what is
-/// read later only into the second one, for the first has too few lines on their way to wait for memory.
+/// read later only into the second one, for the first can have too few lines on their way to
+/// make up for the latency of memory.
 inline void prefetch_stream(const void* line, const StreamAhead& ahead = kStreamAhead) noexcept {
   constexpr int kRead = 0, kFirst = 3;
   const char* const at = static_cast<const char*>(line);

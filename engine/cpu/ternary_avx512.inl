@@ -17,7 +17,7 @@
 namespace bh::engine {
 namespace {
 
-/// So many tokens' sums, one of each field, are held by registers.
+/// The most tokens whose sums, one of each field, registers hold.
 template <class Layout>
 constexpr int kFewTokens = 25 / Layout::kFields;
 
@@ -64,7 +64,7 @@ void few_tokens(const TernaryTask& task, std::int64_t group) {
   }
 }
 
-/// A line of y that is not there yet would be waited for after the multiplication.
+/// Fetches where results will be stored: a line that is not there yet would be waited for after the multiplication.
 inline void fetch_results(const TernaryTask& task, std::int64_t group, int groups, std::int64_t token, int tokens) {
   if (task.y == nullptr) return;
   for (int t = 0; t < tokens; ++t) {
@@ -98,7 +98,7 @@ inline void decode_step(const Layout& layout, const std::uint8_t* weights, std::
   }
 }
 
-/// kGroups groups with some tokens: the multiplier is the limit. Each step is unpacked where it is multiplied.
+/// kGroups groups with some tokens. Each step is unpacked where it is multiplied.
 template <class Layout, int kGroups, int kTokens>
 void some_tokens(const TernaryTask& task, std::int64_t group, std::int64_t token) {
   const std::uint8_t* const weights = task.weights + group * task.steps * kStepBytes;
@@ -160,7 +160,8 @@ class Groups {
   void multiply_block(std::int64_t token) {
     const std::int64_t end = step_ + kBlockSteps < task_.steps ? step_ + kBlockSteps : task_.steps;
     if (end == task_.steps) fetch_results(task_, group_, kGroups, token, kTokens);
-    // Unpacks the next block beside the first tokens. A bound found here: asking for the token in each step is slower.
+    // Unpacks the next block beside the first tokens. The bound is found here: asking for the token in each step is
+    // slower.
     const std::int64_t unpacks_until = token == 0 ? task_.steps - kBlockSteps : 0;
     const std::int8_t* codes = task_.codes + token * task_.code_stride + step_ * kFields * kFieldCols;
     std::int32_t* const dst = task_.sums + (group_ * task_.tokens + token) * kGroupRows;
@@ -195,7 +196,7 @@ class Groups {
 template <class Layout, int kGroups>
 void many_tokens(const TernaryTask& task, std::int64_t group) {
   constexpr int kMost = 10;  // whose sums of two groups registers hold beside fields, an input and tables
-  static_assert((kMost + 1) / 2 <= kFewTokens<Layout> + 1, "fewer would be less than the least part");
+  static_assert((kMost + 1) / 2 <= kFewTokens<Layout> + 1, "no fewer than the least part come here");
   if (task.unpack_once && task.tokens > kMost) return Groups<Layout, kGroups>(task, group).multiply();
   in_equal_parts<(kMost + 1) / 2, kMost>(task.tokens, [&](std::int64_t token, auto count) {
     some_tokens<Layout, kGroups, count.value>(task, group, token);

@@ -8,11 +8,12 @@ namespace bh::engine {
 /// The byte whose fields 0 and 1 are pair `a`, that is field 0 + 3 * field 1, fields 2 and 3 pair `b`, and field 4
 /// `fifth`. Decoding asks only for the six lower and the six upper bits, by themselves:
 ///
-///   fields 0 to 3 = lower[lower six] + upper[upper six], each two bits of a byte;   field 4 = fifth[upper six]
+///   fields 0 to 3 = lower[lower six] + upper[upper six] modulo 256, two bits each;   field 4 = fifth[upper six]
 ///
 /// Below 192 the six lower bits number the couple (a, b), the two upper ones are field 4, and upper is 0. That numbers
-/// 64 of the 81 couples. The others are (8, 8) and those of a < 8 with b = 6 or 7: their six lower bits are those of
-/// the same a with another b, which upper makes good. An entry of upper serves four neighbouring bytes, so four a's.
+/// 64 of the 81 couples. The others are those of a < 8 with b = 6 or 7, and (8, 8). They borrow the six lower bits of
+/// another couple, and upper adds the difference. For b = 6 or 7 that couple has the same a, so one entry of upper
+/// serves four neighbouring bytes; each byte of (8, 8) has an entry to itself.
 constexpr std::uint8_t trit_byte(int a, int b, int fifth) noexcept {
   int byte = 0;
   if (a == 8 && b == 8) {

@@ -12,7 +12,7 @@
 namespace bh::engine {
 namespace {
 
-/// What decoding adds up (trits.h). Of bytes that stand for nothing, anything.
+/// What decoding adds up (trits.h). Bytes that trit_byte never returns decode to anything.
 struct TritTables {
   alignas(64) std::uint8_t lower[64] = {};  ///< fields 0 to 3 by the six lower bits
   alignas(64) std::uint8_t upper[64] = {};  ///< what the six upper ones add to them
@@ -25,7 +25,7 @@ struct TritTables {
   }
 
   constexpr TritTables() {
-    for (int n = 0; n < 243; ++n) {  // in this order what is added to stands there already
+    for (int n = 0; n < 243; ++n) {  // in this order `lower` of a borrowed couple is there already
       const int byte = byte_of(n);
       if (byte < 192) lower[byte % 64] = four(n);
       upper[byte / 4] = static_cast<std::uint8_t>(four(n) - lower[byte % 64]);

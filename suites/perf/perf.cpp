@@ -100,7 +100,9 @@ constexpr std::array kOptions = {
     OptionRow{.name = "baseline",
               .kind = OptionKind::text,
               .value_name = "FILE",
-              .help = "gate on a stored baseline: f within a machine class, speeds on the same machine only"},
+              .help =
+                  "gate on a stored baseline: f, the share of memory bandwidth that decoding reaches, within a machine "
+                  "class; speeds on the same machine only"},
     OptionRow{.name = "promote", .help = "make this run the baseline of its machine class, if it is green"},
     OptionRow{.name = "force", .help = "with --promote: whatever the verdicts"},
     OptionRow{.name = "baselines",
