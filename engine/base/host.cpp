@@ -50,7 +50,6 @@ std::uint64_t read_xcr0() noexcept {
 
 CpuFeatures detect_features() {
   CpuFeatures features;
-  features.amd = made_by_amd();
   std::uint32_t a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return features;
   const bool os_saves_state = (c >> 27) & 1u;  // OSXSAVE
@@ -139,6 +138,7 @@ HostFacts read_host_facts() {
     facts.os = fmt::format("{} {}", name.sysname, name.release);
   }
   facts.features = detect_features();
+  facts.amd = made_by_amd();
   facts.logical_cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
   facts.usable_cores = cores_in_cgroup(std::max(1, cores_in_affinity_mask()));
   facts.memory_bytes =

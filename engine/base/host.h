@@ -12,7 +12,6 @@ struct CpuFeatures {
   bool avx512_vnni = false;  ///< F, BW, VL, DQ and VNNI, and zmm state enabled by the OS
   bool avx512_vbmi = false;  ///< with AVX-512 VNNI
   bool amx_int8 = false;     ///< with AVX-512 VBMI; whether this process may use it, may_use_amx() tells
-  bool amd = false;          ///< made_by_amd()
   bool neon = false;         ///< of every ARM-64 CPU
   bool neon_dotprod = false;
 };
@@ -22,6 +21,7 @@ struct HostFacts {
   std::string architecture;  ///< "x86_64", "aarch64"
   std::string os;            ///< kernel name and release
   CpuFeatures features;
+  bool amd = false;  ///< made_by_amd()
   int logical_cores = 0;
   int usable_cores = 0;  ///< after affinity mask and cgroup quota
   std::uint64_t memory_bytes = 0;

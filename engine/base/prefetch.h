@@ -23,8 +23,8 @@ inline void prefetch_into_second_cache(const void* line) noexcept {
 }
 
 /// Called once for each cache line of a stream as it is read. What is read next comes into the first cache; what is
-/// read later only into the second one, for the first can have too few lines on their way to
-/// make up for the latency of memory.
+/// read later only into the second one, for the first can have too few lines on their way to make up for the latency
+/// of memory.
 inline void prefetch_stream(const void* line, const StreamAhead& ahead = kStreamAhead) noexcept {
   constexpr int kRead = 0, kFirst = 3;
   const char* const at = static_cast<const char*>(line);

@@ -167,7 +167,7 @@ BoundKernels bind_kernels(std::string_view forced, const HostFacts& host) {
           std::get<TernaryKernel>(few.functions),
           ternary.least_tokens,
           ternary.layout,
-          !host.features.amd,  // AMD's units that multiply leave unpacking to others, and storing takes long there
+          !host.amd,  // AMD's units that multiply leave unpacking to others, and storing takes long there
           &std::get<const DenseKernels& (*)() noexcept>(dense.functions)(),
           &std::get<const ScreenKernels& (*)() noexcept>(screen.functions)(),
           &std::get<const ScreenKernels& (*)() noexcept>(screen_few.functions)(),

@@ -432,7 +432,7 @@ TEST_CASE("an instruction set without a row of its own takes the next lesser one
   CHECK(forced.float_isa == "avx2");
   CHECK(bind_kernels("i2_s.avx_vnni", host).dense_isa == "avx512_vnni");
   CHECK(bind_kernels({}, host).unpack_once);
-  host.features.amd = true;
+  host.amd = true;
   CHECK_FALSE(bind_kernels({}, host).unpack_once);
 #endif
 }

@@ -72,13 +72,12 @@ void pack_any_row(const Matrix& matrix, std::int64_t row, std::int64_t steps, st
   }
 }
 
-/// The byte of each number in base 3, whose digits are the fields, the lowest first. Illegal codes, which are refused
-/// after packing, make any number.
+/// The byte of each number. Illegal codes, which are refused after packing, make any number.
 struct TritBytes {
   std::uint8_t of[256] = {};
 
   constexpr TritBytes() {
-    for (int n = 0; n < 243; ++n) of[n] = trit_byte(n % 9, n / 9 % 9, n / 81);
+    for (int n = 0; n < kTritNumbers; ++n) of[n] = trit_byte(n);
   }
 };
 constexpr TritBytes kTritBytes;
@@ -107,8 +106,8 @@ std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, TernaryLayout la
 
 void pack_trits(const std::uint8_t* two_bits, std::int64_t steps, std::uint8_t* dst) noexcept {
   constexpr std::int64_t kFields = kStepCols / kFieldCols;
-  constexpr std::size_t kWords =
-      kStepBytes / sizeof(std::uint64_t);  // eight bytes at once: no sum of legal codes exceeds a byte
+  // Eight bytes are added at once: no number of legal codes exceeds a byte.
+  constexpr std::size_t kWords = kStepBytes / sizeof(std::uint64_t);
   const std::int64_t fields = steps * kFields;
   for (std::int64_t first = 0; first < fields; first += kTritFields, dst += kStepBytes) {
     std::uint64_t sums[kWords] = {};

@@ -5,8 +5,11 @@
 
 namespace bh::engine {
 
-/// The byte whose fields 0 and 1 are pair `a`, that is field 0 + 3 * field 1, fields 2 and 3 pair `b`, and field 4
-/// `fifth`. Decoding asks only for the six lower and the six upper bits, by themselves:
+inline constexpr int kTritNumbers = 243;
+
+/// The byte of a number below kTritNumbers whose digits in base 3 are the fields, the lowest first. Fields 0 and 1 are
+/// pair a, that is field 0 + 3 * field 1, fields 2 and 3 pair b. Decoding asks only for the six lower and the six upper
+/// bits, by themselves:
 ///
 ///   fields 0 to 3 = lower[lower six] + upper[upper six] modulo 256, two bits each;   field 4 = fifth[upper six]
 ///
@@ -14,7 +17,8 @@ namespace bh::engine {
 /// 64 of the 81 couples. The others are those of a < 8 with b = 6 or 7, and (8, 8). They borrow the six lower bits of
 /// another couple, and upper adds the difference. For b = 6 or 7 that couple has the same a, so one entry of upper
 /// serves four neighbouring bytes; each byte of (8, 8) has an entry to itself.
-constexpr std::uint8_t trit_byte(int a, int b, int fifth) noexcept {
+constexpr std::uint8_t trit_byte(int number) noexcept {
+  const int a = number % 9, b = number / 9 % 9, fifth = number / 81;
   int byte = 0;
   if (a == 8 && b == 8) {
     byte = 192 + 48 + 4 * fifth;

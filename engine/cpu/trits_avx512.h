@@ -18,15 +18,13 @@ struct TritTables {
   alignas(64) std::uint8_t upper[64] = {};  ///< what the six upper ones add to them
   alignas(64) std::uint8_t fifth[64] = {};  ///< field 4 by the six upper bits
 
-  // Of the number n whose digits in base 3 are the fields, the lowest first.
-  static constexpr int byte_of(int n) { return trit_byte(n % 9, n / 9 % 9, n / 81); }
   static constexpr std::uint8_t four(int n) {
     return static_cast<std::uint8_t>(n % 3 | n / 3 % 3 << 2 | n / 9 % 3 << 4 | n / 27 % 3 << 6);
   }
 
   constexpr TritTables() {
-    for (int n = 0; n < 243; ++n) {  // in this order `lower` of a borrowed couple is there already
-      const int byte = byte_of(n);
+    for (int n = 0; n < kTritNumbers; ++n) {  // in this order `lower` of a borrowed couple is there already
+      const int byte = trit_byte(n);
       if (byte < 192) lower[byte % 64] = four(n);
       upper[byte / 4] = static_cast<std::uint8_t>(four(n) - lower[byte % 64]);
       fifth[byte / 4] = static_cast<std::uint8_t>(n / 81);
@@ -35,8 +33,8 @@ struct TritTables {
 
   constexpr bool decode_all() const {
     bool right = true;
-    for (int n = 0; n < 243; ++n) {
-      const int byte = byte_of(n);
+    for (int n = 0; n < kTritNumbers; ++n) {
+      const int byte = trit_byte(n);
       right &= static_cast<std::uint8_t>(lower[byte % 64] + upper[byte / 4]) == four(n) && fifth[byte / 4] == n / 81;
     }
     return right;
