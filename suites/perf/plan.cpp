@@ -19,13 +19,17 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
+constexpr std::int32_t kMostCount = 1 << 20;
+
+/// `word` is what the option takes beside numbers.
 std::int32_t read_count(const std::string& text, std::string_view option, std::int32_t least,
-                        std::int32_t most = 1 << 20, std::string_view nor = "") {
+                        std::int32_t most = kMostCount, std::string_view word = "") {
   std::int32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    fail(ErrorKind::usage, "--{}: '{}' is no number from {} to {}{}; give some with commas between them", option, text,
-         least, most, nor);
+    const std::string numbers = fmt::format("a number from {} to {}", least, most);
+    fail(ErrorKind::usage, "--{}: '{}' is {}; give some with commas between them", option, text,
+         word.empty() ? fmt::format("not {}", numbers) : fmt::format("neither {} nor '{}'", numbers, word));
   }
   return value;
 }
@@ -41,7 +45,7 @@ std::vector<std::int32_t> read_counts(const std::vector<std::string>& parts, std
 std::vector<std::int32_t> read_guesses(const std::string& list) {
   std::vector<std::int32_t> guesses;
   for (const std::string& part : split(list)) {
-    guesses.push_back(part == "lookup" ? kLookup : read_count(part, "guesses", 0, 100, " and not lookup"));
+    guesses.push_back(part == "lookup" ? kLookup : read_count(part, "guesses", 0, 100, "lookup"));
   }
   return guesses;
 }
@@ -68,7 +72,7 @@ std::vector<std::string> sequences_of(const harness::Options& options, const jso
 std::vector<int> read_threads(const std::vector<std::string>& parts, int usable_cores) {
   std::vector<int> threads;
   for (const std::string& part : parts) {
-    const int count = part == "all" ? usable_cores : read_count(part, "threads", 1);
+    const int count = part == "all" ? usable_cores : read_count(part, "threads", 1, kMostCount, "all");
     if (count > usable_cores) {
       fail(ErrorKind::usage,
            "--threads {}: this machine has {} usable cores, and more threads would time the scheduler", count,

@@ -69,6 +69,7 @@ TEST_CASE("cases carry the labels people know, and their parameters") {
 TEST_CASE("no more threads than usable cores, and lists are read whole or refused") {
   CHECK(table_of({{"threads", "all,2,all"}}).threads == std::vector<int>{4, 2});
   CHECK_THROWS_WITH(table_of({{"threads", "5"}}), Catch::Contains("4 usable cores"));
+  CHECK_THROWS_WITH(table_of({{"threads", "zero"}}), Catch::Contains("neither a number from 1 to 1048576 nor 'all'"));
   for (const std::string bad : {"", "1,,2", "0", "two", "1;2", "-1", "99999999999"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(table_of({{"threads", bad}}), Error);
@@ -80,7 +81,7 @@ TEST_CASE("no more threads than usable cores, and lists are read whole or refuse
   CHECK_THROWS_AS(table_of({{"sequences", "1"}}), Error);  // one alone is what decoding is
   CHECK(table_of({}).guesses.empty());
   CHECK(table_of({{"guesses", "60,lookup,0"}}).guesses == std::vector<std::int32_t>{60, kLookup, 0});
-  CHECK_THROWS_WITH(table_of({{"guesses", "101"}}), Catch::Contains("from 0 to 100 and not lookup"));
+  CHECK_THROWS_WITH(table_of({{"guesses", "101"}}), Catch::Contains("neither a number from 0 to 100 nor 'lookup'"));
   const auto ids = ids_of(table_of({{"threads", "2"}, {"guesses", "60,lookup"}}), 4096);
   CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/g60") == 1);
   CHECK(std::count(ids.begin(), ids.end(), "perf/speculated/m/cpu.avx2/t2/lookup") == 1);
