@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "engine/base/error.h"
 #include "engine/base/host.h"
@@ -48,10 +49,18 @@ ThreadPool::ThreadPool(int threads) {
   if (threads > kMaxThreads) fail(ErrorKind::usage, "{} threads are too many; use 1 to {}", threads, kMaxThreads);
   const int count = threads == 0 ? usable : threads;
   workers_.reserve(static_cast<std::size_t>(count) - 1);
-  for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { worker(i); });
+  try {
+    for (int i = 1; i < count; ++i) workers_.emplace_back([this, i] { worker(i); });
+  } catch (const std::system_error& error) {
+    stop();
+    fail(ErrorKind::setup, "no more than {} of {} threads could be started ({}); use fewer, or allow more processes",
+         workers_.size() + 1, count, error.what());
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() noexcept {
   stop_.store(true);
   wake_.fetch_add(1);
   wake_.notify_all();
@@ -89,8 +98,9 @@ void ThreadPool::work_on_chunks(int thread) noexcept {
 
 void ThreadPool::worker(int thread) noexcept {
   std::uint64_t joined = 0;  // the region this worker was in last
-  for (Backoff backoff; !stop_.load(std::memory_order_relaxed);) {
-    const std::uint32_t wake = wake_.load(std::memory_order_acquire);  // before the look at the region: no lost wake-up
+  for (Backoff backoff;;) {
+    const std::uint32_t wake = wake_.load(std::memory_order_acquire);  // before what is looked at: no lost wake-up
+    if (stop_.load(std::memory_order_relaxed)) return;
     std::uint64_t region = region_.load(std::memory_order_acquire);
     if (is_open(region) && number(region) != joined) {
       if (!region_.compare_exchange_weak(region, region + 1, std::memory_order_acq_rel)) continue;

@@ -14,8 +14,9 @@ class ThreadPool {
  public:
   static constexpr int kMaxThreads = 1024;
 
-  /// 0 = the usable cores (engine/base/host.h). Throws Error(usage) above kMaxThreads. More threads than usable cores
-  /// work, since tests need them; callers that take the number from a user cap it (CpuBackend).
+  /// 0 = the usable cores (engine/base/host.h). Throws Error(usage) above kMaxThreads, Error(setup) where the system
+  /// starts no more threads. More than usable cores work, since tests need them; callers that take the number from a
+  /// user cap it (CpuBackend).
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -42,6 +43,7 @@ class ThreadPool {
   void run_erased(std::int64_t chunks, Function function, const void* context) noexcept;
   void worker(int thread) noexcept;
   void work_on_chunks(int thread) noexcept;
+  void stop() noexcept;
 
   std::vector<std::thread> workers_;
   Function function_ = nullptr;

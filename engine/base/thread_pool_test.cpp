@@ -1,5 +1,9 @@
 #include "engine/base/thread_pool.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -8,6 +12,7 @@
 
 #include "engine/base/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitized.h"
 
 TEST_CASE("every chunk runs exactly once, whatever the number of threads") {
   for (const int threads : {1, 2, 3, 7}) {
@@ -65,6 +70,37 @@ TEST_CASE("a pool that slept wakes up again") {
     pool.run(64, [&](std::int64_t, int) { ++done; });
     REQUIRE(done == 64);
   }
+}
+
+TEST_CASE("a pool can end while its workers fall asleep") {
+  for (int pools = 0; pools < 400; ++pools) {
+    bh::ThreadPool pool(8);
+    pool.run(8, [](std::int64_t, int) {});
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(pools);
+    while (std::chrono::steady_clock::now() < end) continue;
+  }
+}
+
+TEST_CASE("a system that starts no more threads is an error, and those that run are ended", "[child]") {
+  if (bh::test::kSanitized) return;  // sanitizers need address space themselves
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const rlimit none_left{1, 1};
+    setrlimit(RLIMIT_AS, &none_left);  // no stack for another thread
+    try {
+      bh::ThreadPool pool(100);
+    } catch (const bh::Error& error) {
+      _exit(error.kind() == bh::ErrorKind::setup ? 3 : 2);
+    } catch (...) {
+      _exit(1);
+    }
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 3);
 }
 
 TEST_CASE("absurd thread numbers are refused") {
