@@ -96,6 +96,7 @@ void DraftLength::plain_step(std::int64_t nanoseconds) noexcept {
   if (since_plain_ >= plain_every_) {
     plain_every_ = std::min(2 * plain_every_, kRarestPlain);
     forget_single_looks();
+    if (pause_ == 0) pause_where_nothing_pays();  // without what was forgotten
   }
   since_plain_ = 0;
   if (pause_ > 0) ++waited_;
@@ -129,6 +130,10 @@ void DraftLength::verified(std::int32_t drafted, std::int32_t accepted, std::int
   missed_ = kRemembered * missed_ + (accepted < drafted ? 1 : 0);
   ++since_plain_;
   waited_ = 0;
+  pause_where_nothing_pays();
+}
+
+void DraftLength::pause_where_nothing_pays() noexcept {
   pause_ = best_length() > 0 ? 0 : std::clamp(2 * pause_, kFirstPause, kLongestPause);
 }
 

@@ -63,6 +63,7 @@ class DraftLength {
   std::int32_t best_length() const noexcept;
   double cost(std::int32_t length) const noexcept;
   void forget_single_looks() noexcept;
+  void pause_where_nothing_pays() noexcept;
 
   bool warm_ = false;                       ///< the first step's time says little
   double plain_ns_ = 0;                     ///< of a step without guesses

@@ -202,6 +202,24 @@ TEST_CASE("guessing is tried again after it did not pay") {
   CHECK(machine.time - before < 2000 * 100 * 7 / 10);
 }
 
+TEST_CASE("where nothing pays once a single look is forgotten, guessing is tried again, too") {
+  DraftLength length;
+  const auto plain = [&] { length.plain_step(100); };
+  plain();
+  plain();
+  length.verified(2, 0, 106);
+  length.verified(3, 0, 141);
+  plain();
+  length.verified(1, 0, 103);
+  length.verified(2, 0, 106);
+  length.verified(1, 0, 103);
+  length.verified(1, 0, 133);
+  plain();
+  int waited = 0;
+  for (; length.next() == 0 && waited < 1000; ++waited) plain();
+  CHECK(waited < 100);
+}
+
 TEST_CASE("a machine that was busy at first does not mislead for long") {
   Machine machine{{}, 60, 0.1};
   machine.length.plain_step(1000);
