@@ -56,6 +56,8 @@ class GgufLoader {
 
   const GgufTensor& tensor(const std::string& name, const std::vector<std::int64_t>& ne);
   Matrix matrix(const std::string& base, std::int64_t rows, std::int64_t cols);
+  /// Of a layer: may have a ".scale" tensor beside it.
+  Matrix scaled_matrix(const std::string& base, std::int64_t rows, std::int64_t cols);
   std::vector<float> vector(const std::string& name, std::int64_t n);
 
   GgufFile file_;
@@ -185,7 +187,11 @@ const GgufTensor& GgufLoader::tensor(const std::string& name, const std::vector<
 
 Matrix GgufLoader::matrix(const std::string& base, std::int64_t rows, std::int64_t cols) {
   const GgufTensor& found = tensor(base + ".weight", {cols, rows});
-  Matrix result{found.name, find_weight_format(found.type_id), rows, cols, storage_->keep_aligned(found.bytes), 1.0f};
+  return {found.name, find_weight_format(found.type_id), rows, cols, storage_->keep_aligned(found.bytes), 1.0f};
+}
+
+Matrix GgufLoader::scaled_matrix(const std::string& base, std::int64_t rows, std::int64_t cols) {
+  Matrix result = matrix(base, rows, cols);
   if (architecture_->scales && file_.find_tensor(base + ".scale") != nullptr)
     result.post_scale = vector(base + ".scale", 1)[0];
   return result;
@@ -206,13 +212,13 @@ void GgufLoader::read_layer(Layer& layer, int index) {
     layer.attn_sub_norm = vector(blk + "attn_sub_norm.weight", config.q_dim());
     layer.ffn_sub_norm = vector(blk + "ffn_sub_norm.weight", config.n_ff);
   }
-  layer.q = matrix(blk + "attn_q", config.q_dim(), config.n_embd);
-  layer.k = matrix(blk + "attn_k", config.kv_dim(), config.n_embd);
-  layer.v = matrix(blk + "attn_v", config.kv_dim(), config.n_embd);
-  layer.o = matrix(blk + "attn_output", config.n_embd, config.q_dim());
-  layer.gate = matrix(blk + "ffn_gate", config.n_ff, config.n_embd);
-  layer.up = matrix(blk + "ffn_up", config.n_ff, config.n_embd);
-  layer.down = matrix(blk + "ffn_down", config.n_embd, config.n_ff);
+  layer.q = scaled_matrix(blk + "attn_q", config.q_dim(), config.n_embd);
+  layer.k = scaled_matrix(blk + "attn_k", config.kv_dim(), config.n_embd);
+  layer.v = scaled_matrix(blk + "attn_v", config.kv_dim(), config.n_embd);
+  layer.o = scaled_matrix(blk + "attn_output", config.n_embd, config.q_dim());
+  layer.gate = scaled_matrix(blk + "ffn_gate", config.n_ff, config.n_embd);
+  layer.up = scaled_matrix(blk + "ffn_up", config.n_ff, config.n_embd);
+  layer.down = scaled_matrix(blk + "ffn_down", config.n_embd, config.n_ff);
 }
 
 void GgufLoader::read_weights() {

@@ -137,6 +137,11 @@ TEST_CASE("scales of the architecture bitnet multiply after the product") {
   refused(made, "\"blk.0.attn_q.scale\" holds nan");
   made.arch = "bitnet-b1.58";
   refused(made, "\"blk.0.attn_q.scale\" has no place");
+  for (const std::string name : {"token_embd.scale", "output.scale"}) {  // only layers have them
+    SmallModel head = SmallModel::make("bitnet");
+    head.add(name, TensorType::f32, {1});
+    refused(head, '"' + name + "\" has no place");
+  }
 }
 
 TEST_CASE("heads of 100 values and rows that are no multiple of 128 load with a warning") {
