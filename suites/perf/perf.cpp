@@ -164,7 +164,7 @@ class PerfSuite final : public harness::Suite {
  private:
   Result measure(const std::string& id, const Spec& spec, int attempt);
   Result compared(const std::string& id, const Spec& spec, int attempt);
-  Verdict judged(const Result& result);
+  Result judged(Result result);
   bool measured_again(const std::string& id, const Spec& spec, Verdict verdict) const;
 
   Bench bench_;
@@ -233,14 +233,15 @@ Result PerfSuite::compared(const std::string& id, const Spec& spec, int attempt)
   return result;
 }
 
-Verdict PerfSuite::judged(const Result& result) {
+/// With the verdict and the reason that the judge will give it.
+Result PerfSuite::judged(Result result) {
   Report report;
-  report.results.push_back(result);
   for (Expectation& expectation : expectations()) {
     if (expectation.case_id == result.case_id) report.expectations.push_back(std::move(expectation));
   }
+  report.results.push_back(std::move(result));
   harness::judge(report);
-  return report.results.front().verdict;
+  return std::move(report.results.front());
 }
 
 /// A regression stays one unless a second measurement passes. What is merely uncertain gets no second chance where the
@@ -254,15 +255,14 @@ bool PerfSuite::measured_again(const std::string& id, const Spec& spec, Verdict 
 
 Result PerfSuite::run(const Case& item) {
   const Spec spec = specs_.at(item.id);
-  Result first = compared(item.id, spec, 0);
-  const Verdict verdict = judged(first);
-  if (!measured_again(item.id, spec, verdict)) return first;
+  Result measured = compared(item.id, spec, 0);
+  const Result first = judged(measured);
+  const Verdict verdict = first.verdict;
+  if (!measured_again(item.id, spec, verdict)) return measured;
   if (bench_.rerun()) bench_.rerun()(item.id, verdict, first.reason);
   Result second = compared(item.id, spec, 1);
-  const Verdict again = judged(second);
-  json::object kept = to_json(first);
-  kept["verdict"] = to_string(verdict);
-  second.details["first_measurement"] = std::move(kept);
+  const Verdict again = judged(second).verdict;
+  second.details["first_measurement"] = to_json(first);
   if (verdict == Verdict::regressed && (again == Verdict::passed || again == Verdict::warned)) {
     second.verdict = Verdict::untrusted;
     second.reason = "the first measurement regressed, the second passed";

@@ -143,8 +143,8 @@ Report run(std::map<std::string, std::string> values) {
   const harness::Clock clock{[] { return machine.now += 25'000'000; }, [] { return std::string("now"); }};
   reruns.clear();
   const auto suite = suites::perf::make(
-      {&options, kFakes, clock, {}, {}, [](std::string_view case_id, Verdict first, std::string_view) {
-         reruns.push_back(fmt::format("{} {}", case_id, to_string(first)));
+      {&options, kFakes, clock, {}, {}, [](std::string_view case_id, Verdict first, std::string_view reason) {
+         reruns.push_back(fmt::format("{} {}: {}", case_id, to_string(first), reason));
        }});
   Report report;
   report.suite = "perf";
@@ -187,7 +187,9 @@ TEST_CASE("a planted slowdown of 15 % is regressed, one of 1 % is not") {
   CHECK(*decode.find_metric("speed_ratio")->value == Approx(1 / 1.15).epsilon(0.01));
   CHECK(decode.find_metric("speed_ratio")->samples.size() == 10);
   CHECK(decode.details.contains("first_measurement"));  // a suspect was measured twice
-  CHECK(std::count(reruns.begin(), reruns.end(), decode.case_id + " regressed") == 1);
+  const auto& why = decode.details.at("first_measurement").at("reason").as_string();
+  CHECK_THAT(std::string(why), Catch::Contains("speed_ratio_high is 0.8") && Catch::Contains("below 0.95"));
+  CHECK(std::count(reruns.begin(), reruns.end(), decode.case_id + " regressed: " + std::string(why)) == 1);
   const auto comparisons = harness::comparisons_of(decode);
   REQUIRE(comparisons.size() == 1);
   CHECK(comparisons[0].conclusion == "fail");

@@ -153,7 +153,7 @@ class Planner {
     const std::string prefix = "against/" + rivals_[rival].name;
     Spec spec{Kind::against_prefill, model, threads, table_.ubatch_sizes.back()};
     spec.rival = rival;
-    spec.prompt = prompts(model, spec.ubatch).front();
+    spec.prompt = std::min(table_.prompt_lengths.front(), models_[model].n_ctx);
     add(spec, id(prefix + "/prefill", spec, fmt::format("/p{}", spec.prompt)),
         fmt::format("{} beside {}", label(spec), rivals_[rival].name));
     spec.kind = Kind::against_decode;

@@ -103,4 +103,8 @@ TEST_CASE("rivals are told apart by how they are named") {
   const auto ids = ids_of(table_of({{"threads", "2"}}), 4096, rivals);
   CHECK(ids.size() == 3 + 2 * 4);
   CHECK(std::count(ids.begin(), ids.end(), "perf/against/bitnet_cpp/decode/m/cpu.avx2/t2/d0") == 1);
+  // A prompt that fits the smaller step is no case of its own with the larger one, which rivals are compared with.
+  const Table two_steps = table_of({{"ubatch-sizes", "128,512"}, {"prompt-lengths", "64"}});
+  const auto with_two_steps = ids_of(two_steps, 4096, rivals);
+  CHECK(std::count(with_two_steps.begin(), with_two_steps.end(), "perf/against/http/prefill/m/cpu.avx2/t4/p64") == 1);
 }
