@@ -50,6 +50,15 @@ void add_median(Result& result, const std::string& name, const std::string& unit
   harness::add_samples(result, name, value, unit, std::move(samples));
 }
 
+/// Whether two instruction sets make the same bytes of a workload: nothing is timed before it is known to be right.
+bool same_output(const Workload& workload, const engine::BoundKernels& one, const engine::BoundKernels& other) {
+  workload.run(one);
+  const std::string expected = workload.output();
+  workload.forget();
+  workload.run(other);
+  return workload.output() == expected;
+}
+
 struct Fp32Gemm {
   const char* name;
   GemmKernel run;
@@ -62,6 +71,20 @@ Fp32Gemm best_fp32_gemm() {
   if (host_facts().features.avx2) return {"blocked, AVX2", gemm_avx2};
 #endif
   return {"blocked, 128-bit vectors", gemm_portable};
+}
+
+/// Whether a product of small integers is exact, as it is in any order of additions, at some of its values.
+bool is_exact(const GemmTask& task) {
+  constexpr std::int64_t kEvery = 997;
+  for (std::int64_t at = 0; at < task.tokens * task.rows; at += kEvery) {
+    const std::int64_t row = at % task.rows;
+    const float* const weights = task.panels + row / kGemmRows * kGemmRows * task.cols + row % kGemmRows;
+    const float* const x = task.x + at / task.rows * task.cols;
+    double sum = 0;
+    for (std::int64_t k = 0; k < task.cols; ++k) sum += static_cast<double>(weights[k * kGemmRows]) * x[k];
+    if (!(task.y[at] == sum)) return false;
+  }
+  return true;
 }
 
 class KernelSuite final : public harness::Suite {
@@ -87,7 +110,8 @@ class KernelSuite final : public harness::Suite {
   }
   const std::vector<Workload>& workloads(const std::string& op);
   Result measure(const Row& row);
-  Result ratio(const std::string& what, const std::vector<double>& ours, const std::vector<double>& theirs) const;
+  Result ratio(const std::string& what, bool right, const std::vector<double>& ours,
+               const std::vector<double>& theirs) const;
   Result over_scalar();
   Result over_fp32();
 
@@ -138,13 +162,8 @@ Result KernelSuite::measure(const Row& row) {
   const auto workload =
       std::find_if(list.begin(), list.end(), [&](const Workload& w) { return w.name == row.workload; });
   const engine::BoundKernels scalar = engine::bind_kernels("scalar"), bound = engine::bind_kernels(row.kernel.name);
-  // Right before fast.
-  workload->run(scalar);
-  const std::string expected = workload->output();
-  workload->forget();
-  workload->run(bound);
   Result result;
-  harness::add(result, "equals_scalar", workload->output() == expected ? 1 : 0);
+  harness::add(result, "equals_scalar", same_output(*workload, scalar, bound) ? 1 : 0);
 
   const std::vector<double> seconds = seconds_of(row.kernel.name + "/" + row.workload, [&] { workload->run(bound); });
   const double bytes_read = workload->bytes_read_by(bound);
@@ -178,10 +197,11 @@ Result KernelSuite::measure(const Row& row) {
   return result;
 }
 
-/// Ratio of medians, with its interval: medians of each side over the other's far end.
-Result KernelSuite::ratio(const std::string& what, const std::vector<double>& ours,
+/// Ratio of medians, with its interval: medians of each side over the other's far end. `right`: what both computed.
+Result KernelSuite::ratio(const std::string& what, bool right, const std::vector<double>& ours,
                           const std::vector<double>& theirs) const {
   Result result;
+  harness::add(result, "outputs_right", right ? 1 : 0);
   const auto a = harness::median_interval(ours), b = harness::median_interval(theirs);
   harness::add(result, "speed_ratio", harness::median(theirs) / harness::median(ours));
   harness::add(result, "speed_ratio_low", b.low / a.high);
@@ -197,11 +217,11 @@ Result KernelSuite::over_scalar() {
     if (kernel.isa != "avx2" || kernel.op != to_string(engine::Op::ternary_matmul)) continue;
     if (!kernel.why_unusable.empty()) return harness::skipped(kernel.why_unusable);
     const Workload& gemv = workloads(kernel.op).front();
-    const auto time = [&](const std::string& name) {
-      const engine::BoundKernels bound = engine::bind_kernels(name);
-      return seconds_of(name, [&] { gemv.run(bound); });
-    };
-    return ratio(fmt::format("{} over i2_s.scalar on {}", kernel.name, gemv.name), time(kernel.name), time("scalar"));
+    const engine::BoundKernels scalar = engine::bind_kernels("scalar"), bound = engine::bind_kernels(kernel.name);
+    const bool equal = same_output(gemv, scalar, bound);
+    const auto ours = seconds_of(kernel.name, [&] { gemv.run(bound); });
+    const auto theirs = seconds_of("scalar", [&] { gemv.run(scalar); });
+    return ratio(fmt::format("{} over i2_s.scalar on {}", kernel.name, gemv.name), equal, ours, theirs);
   }
   return harness::skipped("this build has no AVX2 kernels");
 }
@@ -217,10 +237,13 @@ Result KernelSuite::over_fp32() {
   const GemmTask task{weights.data(), kPrefillRows, kPrefillCols, x.data(), kPrefillTokens, y.data()};
   const engine::BoundKernels best = engine::bind_kernels();
   const Workload& gemm = workloads(std::string(to_string(engine::Op::ternary_matmul))).back();
+  std::fill(y.span().begin(), y.span().end(), std::nanf(""));
+  fp32.run(task);
+  const bool right = is_exact(task) && same_output(gemm, engine::bind_kernels("scalar"), best);
   const auto ours = seconds_of(best.ternary_name, [&] { gemm.run(best); });
   const auto theirs = seconds_of("fp32", [&] { fp32.run(task); });
-  Result result =
-      ratio(fmt::format("{} over FP32 ({}) on {}, one thread", best.ternary_name, fp32.name, gemm.name), ours, theirs);
+  Result result = ratio(fmt::format("{} over FP32 ({}) on {}, one thread", best.ternary_name, fp32.name, gemm.name),
+                        right, ours, theirs);
   harness::add(result, "fp32_flops_per_second", 2 * gemm.work / harness::median(theirs), "FLOP/s");
   return result;
 }

@@ -6,7 +6,8 @@
 //                                  thread reads of as many bytes, sampled right after; relative_spread. Skipped with
 //                                  the reason where this machine cannot run the kernel.
 //   kernels/criteria/...           speed_ratio: the best AVX2 ternary product over the scalar one, and the best ternary
-//                                  product over a blocked FP32 one of the same shape (fp32_gemm.h), on one thread
+//                                  product over a blocked FP32 one of the same shape (fp32_gemm.h), on one thread;
+//                                  outputs_right: what both had computed before they were timed
 #pragma once
 
 #include <memory>
