@@ -54,7 +54,8 @@ struct StepRow {
   bool wants_logits = false;
 };
 
-/// How often a kernel ran, counted where it runs: matrix kernels in rows x matrices, the others in rows.
+/// How often a kernel ran, counted where it runs: matrix kernels in rows x matrices, attention in rows x heads, what
+/// rescores a screened head in rows of the head, the others in rows.
 struct KernelCount {
   std::string name;  ///< "i2_s.avx512_vnni"
   std::uint64_t count = 0;
@@ -71,7 +72,7 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual const Model& model() const noexcept = 0;
-  virtual std::string describe() const = 0;               ///< "cpu, avx512_vnni, 2 threads"
+  virtual std::string describe() const = 0;               ///< "cpu, i2_s.avx512_vnni, 2 threads"
   virtual std::int32_t max_rows() const noexcept = 0;     ///< rows one step may hold
   virtual std::size_t weight_bytes() const noexcept = 0;  ///< packed weights held on the device
   /// Bytes of weights that a greedy decode step of one row reads, without the few rows that a screened head rescores.

@@ -2,7 +2,6 @@
 // threads or rows, and the blocks are merged in ascending order: the bits depend on the position alone.
 #include <algorithm>
 
-#include "engine/base/exact_math.h"
 #include "engine/cpu/cpu_backend.h"
 
 namespace bh::engine {

@@ -83,8 +83,7 @@ CpuBackend::CpuBackend(std::shared_ptr<const Model> model, const BackendOptions&
   codes_ = AlignedBuffer<std::int8_t>(static_cast<std::size_t>(rows * code_stride_ + kPad));
   activation_scale_.resize(static_cast<std::size_t>(rows));
   code_sum_.resize(static_cast<std::size_t>(rows));
-  sums_ = AlignedBuffer<std::int32_t>(
-      static_cast<std::size_t>(pool_.threads() * kMaxChunkGroups * kTokenTile * kGroupRows));
+  sums_ = AlignedBuffer<std::int32_t>(static_cast<std::size_t>(pool_.threads() * kSumsAtOnce * kGroupRows));
 }
 
 std::string CpuBackend::describe() const {

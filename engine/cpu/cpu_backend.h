@@ -40,8 +40,8 @@ struct RowBuffer {
   const float* row(std::int64_t i) const noexcept { return data.data() + i * stride; }
 };
 
-inline constexpr std::int64_t kMaxChunkGroups = 64;  ///< of a ternary matrix in one chunk
-inline constexpr std::int64_t kTokenTile = 128;      ///< rows of a step whose sums are made at a time
+/// Groups times rows of a step whose sums are made at a time: they stay in a core's first cache.
+inline constexpr std::int64_t kSumsAtOnce = 256;
 
 class CpuBackend final : public Backend {
  public:
@@ -184,7 +184,7 @@ class CpuBackend final : public Backend {
   std::vector<float> activation_scale_;
   std::vector<std::int32_t> code_sum_;
   const RowBuffer* input_ = nullptr;  ///< float input of multiply()
-  AlignedBuffer<std::int32_t> sums_;  ///< [threads, kMaxChunkGroups, kTokenTile, kGroupRows]
+  AlignedBuffer<std::int32_t> sums_;  ///< [threads, kSumsAtOnce, kGroupRows]
   AlignedBuffer<float> scratch_;      ///< per-thread attention scratch
   std::int64_t scratch_stride_ = 0;
   std::vector<RowRun> runs_;

@@ -8,8 +8,8 @@ namespace bh::engine {
 namespace {
 
 constexpr std::int64_t kChunkBytes = 48 << 10;  // of weights: the least that a thread takes
-constexpr std::int64_t kMaxChunkRows = 512;
-constexpr std::int64_t kSumsAtOnce = 256;      // groups times rows: their sums stay in a core's first cache
+constexpr std::int64_t kMaxChunkRows = 512, kMaxChunkGroups = 64;
+constexpr std::int64_t kTokenTile = 128;       // rows of a step whose sums are made at a time, of two groups
 constexpr std::int64_t kBlockBytes = 1 << 20;  // codes that are multiplied by all weights before the next ones
 
 std::int64_t chunk_groups(const PackedTernary& matrix, std::int64_t tokens) {
@@ -115,7 +115,7 @@ void CpuBackend::multiply_chunk(const PackedTernary& matrix, const Product& prod
 void CpuBackend::multiply_ternary(const PackedTernary& matrix, RowBuffer& y, Combine combine, Chunk chunk,
                                   int thread) noexcept {
   const TernaryKernel kernel = ternary_counter() == kTernaryFew ? kernels_.ternary_few : kernels_.ternary;
-  std::int32_t* sums = sums_.data() + thread * kMaxChunkGroups * kTokenTile * kGroupRows;
+  std::int32_t* sums = sums_.data() + thread * kSumsAtOnce * kGroupRows;
   float* dst = y.row(chunk.row) + chunk.group * kGroupRows;
   kernel({matrix.weights.data() + chunk.group * matrix.group_bytes(), chunk.groups, matrix.steps,
           codes_.data() + chunk.row * code_stride_, code_stride_, chunk.rows, sums, dst, y.stride,

@@ -143,7 +143,7 @@ void rotate_halves(float* x, std::int64_t heads, std::int64_t half, const float*
 
 /// a / b for many a, rounded as a division is, by multiplications: with the rounded reciprocal of b, each correction of
 /// the quotient by its exact remainder leaves it closer, and the second one right (Markstein 1990). Only where nothing
-/// overflows or underflows on the way; elsewhere it divides. a is an integer below 2^25.
+/// overflows or underflows on the way; elsewhere it divides. a is an integer below 2^28.
 struct Divisor {
   Vec b, minus_b, inverse;
   bool plain;
@@ -169,7 +169,7 @@ inline void scale_all(const ScaleTask& task, const Store& store_combined) {
     const Vec code_sum = set1(static_cast<float>(task.code_sum[token]));
     for (std::int64_t group = 0; group < task.groups; ++group) {
       const std::int32_t* sums = task.sums + (group * task.tokens + token) * kGroupRows;
-      Vec value = mul(activation_scale.divide(sub(load_i32(sums), code_sum)), weight_scale);  // exact below 2^24
+      Vec value = mul(activation_scale.divide(sub(load_i32(sums), code_sum)), weight_scale);
       if (task.post_scale != 1.0f) value = mul(value, post_scale);
       store_combined(task.y + token * task.y_stride + group * kGroupRows, value);
     }

@@ -1,7 +1,6 @@
 #include "engine/cpu/packed_ternary.h"
 
 #include <array>
-#include <cmath>
 #include <set>
 #include <utility>
 #include <vector>
