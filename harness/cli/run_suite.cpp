@@ -105,6 +105,7 @@ class SuiteRun {
   void open_directory();
   Result run_case(const Case& item);
   void keep(Result result);
+  std::string write_down(Result result);
   void finish();
   void write_run() const;
   void print() const;
@@ -253,8 +254,19 @@ Result SuiteRun::run_case(const Case& item) {
   return result;
 }
 
+/// Judges at once: what is written while a run goes on may be all that is left of it.
 void SuiteRun::keep(Result result) {
-  const std::lock_guard lock(mutex_);
+  std::string line;
+  {
+    const std::lock_guard lock(mutex_);
+    judge(result, report_.expectations);
+    line = write_down(std::move(result));
+  }
+  progress(line);
+}
+
+/// With mutex_ held. Returns what to say of it, which may block and must not keep a signal from ending the run.
+std::string SuiteRun::write_down(Result result) {
   if (samples_.is_open()) {
     samples_ << write_json_line(to_json(result)) << std::endl;
     if (!samples_) fail(ErrorKind::setup, "cannot write samples.jsonl in '{}'; is the disk full?", directory_.string());
@@ -266,8 +278,8 @@ void SuiteRun::keep(Result result) {
   report_.results.push_back(std::move(result));
   suite_->describe(report_);
   const Result& kept = report_.results.back();
-  progress(fmt::format("[{}/{}] {} {}{}", report_.results.size(), report_.cases.size(), kept.case_id,
-                       to_string(kept.verdict), kept.reason.empty() ? "" : ": " + kept.reason));
+  return fmt::format("[{}/{}] {} {}{}", report_.results.size(), report_.cases.size(), kept.case_id,
+                     to_string(kept.verdict), kept.reason.empty() ? "" : ": " + kept.reason);
 }
 
 /// With mutex_ held: judge, write, print.

@@ -126,13 +126,17 @@ Reasons inconclusive(const Report& report, const std::set<std::string>& required
 
 }  // namespace
 
+void judge(Result& result, std::span<const Expectation> expectations) {
+  for (const Expectation& expectation : expectations) {
+    if (result.case_id == expectation.case_id) apply(expectation, result);
+  }
+}
+
 void judge(Report& report) {
+  for (Result& result : report.results) judge(result, report.expectations);
   std::set<std::string> required;
   for (const Expectation& expectation : report.expectations) {
     if (expectation.required) required.insert(expectation.case_id);
-    for (Result& result : report.results) {
-      if (result.case_id == expectation.case_id) apply(expectation, result);
-    }
   }
   report.outcome = {};
   if (report.interrupted_by_signal != 0) {

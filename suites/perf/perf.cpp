@@ -235,13 +235,8 @@ Result PerfSuite::compared(const std::string& id, const Spec& spec, int attempt)
 
 /// With the verdict and the reason that the judge will give it.
 Result PerfSuite::judged(Result result) {
-  Report report;
-  for (Expectation& expectation : expectations()) {
-    if (expectation.case_id == result.case_id) report.expectations.push_back(std::move(expectation));
-  }
-  report.results.push_back(std::move(result));
-  harness::judge(report);
-  return std::move(report.results.front());
+  harness::judge(result, expectations());
+  return result;
 }
 
 /// A regression stays one unless a second measurement passes. What is merely uncertain gets no second chance where the
