@@ -4,6 +4,8 @@
 #include <sstream>
 
 #include "engine/base/error.h"
+#include "engine/model/hf_files.h"
+#include "harness/io/sha256.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/refused_models.h"
 
@@ -24,10 +26,8 @@ std::map<std::string, std::string> read_sums(const fs::path& file) {
   return by_name;
 }
 
-/// What SHA256SUMS beside the model (or one folder up) says about it.
-std::string listed_hash(const fs::path& model, std::string& where) {
-  const fs::path path = fs::absolute(model).lexically_normal();
-  const fs::path file = fs::is_directory(path) ? path / "model.safetensors" : path;
+/// What SHA256SUMS beside a file (or one folder up) says about it.
+std::string listed_hash(const fs::path& file, std::string& where) {
   fs::path folder = file.parent_path();
   for (int up = 0; up < 2; ++up, folder = folder.parent_path()) {
     const auto sums = read_sums(folder / "SHA256SUMS");
@@ -55,23 +55,41 @@ std::string known_name(Workbench& bench, const std::string& sha256) {
   return {};
 }
 
+/// Each file of the model that SHA256SUMS lists: is it the one that is listed?
+struct ListedFiles {
+  std::string where;
+  json::object expected;  ///< hashes by file name
+  bool all_equal = true;
+};
+
+ListedFiles compare_with_list(Workbench& bench) {
+  const fs::path path = fs::absolute(bench.model_path()).lexically_normal();
+  const bool folder = fs::is_directory(path);
+  ListedFiles files;
+  for (const fs::path& file : folder ? engine::hf_model_files(path) : std::vector<fs::path>{path}) {
+    const std::string listed = listed_hash(file, files.where);
+    if (listed.empty()) continue;
+    files.expected[file.filename().string()] = listed;
+    files.all_equal &= listed == (folder ? harness::sha256_file(file) : bench.model_sha256());
+  }
+  return files;
+}
+
 }  // namespace
 
 Result check_hash(Workbench& bench) {
   const std::string& sha256 = bench.model_sha256();
-  std::string where;
-  const std::string listed = listed_hash(bench.model_path(), where);
+  ListedFiles listed = compare_with_list(bench);
   const std::string name = known_name(bench, sha256);
   Result result;
+  if (listed.expected.empty() && name.empty()) {
+    return skipped(fmt::format("no SHA256SUMS beside the model and no known hash: its SHA-256 is {}", sha256));
+  }
   result.details["model"] = bench.model_path().string();
   result.details["sha256"] = sha256;
-  if (listed.empty() && name.empty()) {
-    result = skipped(fmt::format("no SHA256SUMS beside the model and no known hash: its SHA-256 is {}", sha256));
-    return result;
-  }
-  if (!listed.empty()) result.details["expected"] = listed;
-  result.details["known_as"] = name.empty() ? where : name;
-  add(result, "hash_matches", listed.empty() || listed == sha256 ? 1 : 0);
+  result.details["known_as"] = name.empty() ? listed.where : name;
+  add(result, "hash_matches", listed.all_equal ? 1 : 0);
+  if (!listed.expected.empty()) result.details["expected"] = std::move(listed.expected);
   return result;
 }
 

@@ -1,10 +1,14 @@
 // AC6: the files are sound down to every stored value, and the weights look like weights of a trained model.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <span>
 
 #include "engine/base/error.h"
 #include "engine/base/mapped_file.h"
 #include "engine/model/gguf.h"
+#include "engine/model/hf_files.h"
+#include "engine/model/safetensors.h"
 #include "engine/model/stats.h"
 #include "harness/judge/weight_rules.h"
 #include "suites/acceptance/cases.h"
@@ -19,19 +23,35 @@ using harness::Result;
 
 namespace {
 
-/// A file cut anywhere in its header is refused, not read past its end.
-double truncations_refused(const engine::GgufFile& file, std::span<const std::byte> bytes) {
+/// A file cut anywhere in its header is refused, not read past its end: the share of cuts for which that is so.
+double truncations_refused(std::span<const std::byte> header,
+                           const std::function<void(std::span<const std::byte>)>& parse) {
   constexpr std::size_t kCuts = 64;
   std::size_t refused = 0;
   for (std::size_t cut = 0; cut < kCuts; ++cut) {
-    const auto size = static_cast<std::size_t>(file.data_start()) * cut / kCuts;
     try {
-      static_cast<void>(engine::GgufFile::parse(bytes.first(size), file.where()));
+      parse(header.first(header.size() * cut / kCuts));
     } catch (const Error& error) {
       refused += error.kind() == ErrorKind::setup ? 1 : 0;
     }
   }
   return static_cast<double>(refused) / kCuts;
+}
+
+/// The least of all files of a folder.
+double folder_truncations_refused(const fs::path& folder) {
+  double share = 1;
+  for (const fs::path& path : engine::hf_model_files(folder)) {
+    if (path.extension() != ".safetensors") continue;
+    const engine::SafeTensorsFile file = engine::SafeTensorsFile::open(path);
+    const std::span<const std::byte> bytes = file.mapping()->bytes();
+    std::size_t header = bytes.size();
+    for (const engine::SafeTensor& tensor : file.tensors()) header -= tensor.bytes.size();
+    share = std::min(share, truncations_refused(bytes.first(header), [&](std::span<const std::byte> cut) {
+                       static_cast<void>(engine::SafeTensorsFile::parse(cut, path.string()));
+                     }));
+  }
+  return share;
 }
 
 bool same_codes(const Matrix& a, const Matrix& b) {
@@ -67,7 +87,12 @@ Result check_structure(Workbench& bench) {
     const MappedFile mapped = MappedFile::open(path);
     add(result, "keys", static_cast<double>(file.keys().size()));
     add(result, "tensors", static_cast<double>(file.tensors().size()));
-    add(result, "truncations_refused_share", truncations_refused(file, mapped.bytes()));
+    add(result, "truncations_refused_share",
+        truncations_refused(
+            mapped.bytes().first(static_cast<std::size_t>(file.data_start())),
+            [&](std::span<const std::byte> cut) { static_cast<void>(engine::GgufFile::parse(cut, file.where())); }));
+  } else {
+    add(result, "truncations_refused_share", folder_truncations_refused(path));
   }
   result.details["format"] = model->source.format;
   result.details["warnings"] = std::move(warnings);

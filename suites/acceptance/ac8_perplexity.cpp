@@ -2,6 +2,7 @@
 // agrees with what bitnet.cpp printed.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "engine/base/error.h"
 #include "engine/model/float_copy.h"
@@ -13,6 +14,7 @@
 
 namespace bh::suites::acceptance {
 
+namespace fs = std::filesystem;
 using engine::Numerics;
 using engine::PerplexityOptions;
 using engine::PerplexityResult;
@@ -68,9 +70,10 @@ Result check_recorded_perplexity(Workbench& bench) {
   if (!recorded) return skipped(recorded.why_not);
   if (!recorded.value->perplexity) return skipped("no perplexity was recorded for this model");
   const harness::RecordedPerplexity& theirs = *recorded.value->perplexity;
-  const auto text = bench.heldout_text();
-  if (!text) return skipped(text.why_not);
-  const auto tokens = tokens_of(*bench.model(), *text.value);
+  if (!fs::exists(theirs.text_file)) {
+    return skipped(fmt::format("the text that was recorded, {}, is not there", theirs.text_file.string()));
+  }
+  const auto tokens = tokens_of(*bench.model(), read_text_file(theirs.text_file));
   const PerplexityOptions options{.n_ctx = theirs.n_ctx};
   bench.progress(fmt::format("perplexity over {} chunks, twice", theirs.chunks));
   const auto same = engine::perplexity(bench.backend(), Numerics::reference_batch, tokens, options);
@@ -120,6 +123,10 @@ Result check_products(Workbench& bench) {
   add(result, "matrices", static_cast<double>(errors.size()));
   add_samples(result, "max_relative_error", worst->relative_error, "", all);
   result.details["worst"] = worst->matrix;
+  if (!std::isfinite(worst->relative_error)) {
+    result.verdict = harness::Verdict::failed;
+    result.reason = fmt::format("products with {} are not finite, or not 0 where they should be", worst->matrix);
+  }
   result.details["positions"] = positions;
   return result;
 }

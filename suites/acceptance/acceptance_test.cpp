@@ -8,6 +8,7 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "engine/model/gguf.h"
 #include "engine/model/model.h"
 #include "harness/measure/clock.h"
 #include "suites/acceptance/cases.h"
@@ -169,6 +170,18 @@ TEST_CASE("A wrong hash beside the model fails, a missing one is skipped") {
   CHECK(right.judged(check_hash, "acceptance/ac1/hash") == Verdict::passed);
 }
 
+TEST_CASE("Of a folder every file that is listed is compared") {
+  const test::TempFolder folder;
+  fs::copy(test::shipped_model() / "packed", folder / "packed");
+  fs::copy_file(test::shipped_model() / "SHA256SUMS", folder / "SHA256SUMS");
+  const auto verdict = [&] {
+    return World(Values{{"model", (folder / "packed").string()}}).judged(check_hash, "acceptance/ac1/hash");
+  };
+  CHECK(verdict() == Verdict::passed);
+  std::ofstream(folder / "packed/config.json", std::ios::app) << "\n";
+  CHECK(verdict() == Verdict::failed);
+}
+
 TEST_CASE("Prompt ids and logits that are not the recorded ones fail") {
   const test::TempFolder folder;
   lonely_model(folder);
@@ -187,6 +200,34 @@ TEST_CASE("Prompt ids and logits that are not the recorded ones fail") {
   CHECK(world.judged(check_reference_batch, "acceptance/ac7/reference-batch") == Verdict::failed);
   CHECK(world.judged(check_reference_greedy, "acceptance/ac7/greedy") == Verdict::failed);
   CHECK(world.judged(check_reference_single, "acceptance/ac7/reference-single") == Verdict::passed);
+}
+
+TEST_CASE("Perplexity is held against the text that was recorded, and only against that") {
+  const test::TempFolder folder;
+  lonely_model(folder);
+  fs::copy(test::shipped_model() / "reference", folder / "reference");
+  World without(Values{{"model", (folder / "model.gguf").string()}});
+  const Result skipped = check_recorded_perplexity(*without.bench);  // the shipped heldout.txt is not what was recorded
+  CHECK(skipped.verdict == Verdict::skipped);
+  CHECK_THAT(skipped.reason, Catch::Contains((folder / "heldout.txt").string()));
+}
+
+TEST_CASE("Products that are not finite fail") {
+  const test::TempFolder folder;
+  const fs::path path = lonely_model(folder);
+  const auto verdict = [&] {
+    return World(Values{{"model", path.string()}}).judged(check_products, "acceptance/ac8/products");
+  };
+  CHECK(verdict() == Verdict::passed);
+  const auto file = engine::GgufFile::open(path);
+  const auto* norm = file.find_tensor("blk.0.attn_sub_norm.weight");
+  REQUIRE(norm != nullptr);
+  const std::vector<float> huge(norm->bytes.size() / sizeof(float), 3e38f);  // finite, but what it multiplies is not
+  std::fstream out(path, std::ios::in | std::ios::out | std::ios::binary);
+  out.seekp(static_cast<std::streamoff>(file.data_start() + norm->offset));
+  out.write(reinterpret_cast<const char*>(huge.data()), static_cast<std::streamsize>(norm->bytes.size()));
+  out.close();
+  CHECK(verdict() == Verdict::failed);
 }
 
 TEST_CASE("A zeroed layer is zero, its neighbours and the original are as they were") {

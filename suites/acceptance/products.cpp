@@ -92,6 +92,7 @@ double relative_error(const Values& ours, const Values& definition) {
     error += (ours.data[i] - definition.data[i]) * (ours.data[i] - definition.data[i]);
     size += definition.data[i] * definition.data[i];
   }
+  if (!std::isfinite(error) || !std::isfinite(size)) return HUGE_VAL;
   return size > 0 ? std::sqrt(error / size) : (error > 0 ? HUGE_VAL : 0);
 }
 

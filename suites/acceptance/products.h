@@ -11,8 +11,9 @@
 namespace bh::suites::acceptance {
 
 struct ProductError {
-  std::string matrix;         ///< "blk.0.attn_q.weight"; gate and up are seen through their product
-  double relative_error = 0;  ///< Euclidean norm of the difference over that of the definition, all positions
+  std::string matrix;  ///< "blk.0.attn_q.weight"; gate and up are seen through their product
+  double relative_error =
+      0;  ///< Euclidean norm of the difference over that of the definition, all positions; may be inf
 };
 
 /// Runs `tokens` through the backend and compares what it computed for every ternary matrix of each `layer_step`-th

@@ -23,11 +23,6 @@ using harness::Result;
 
 namespace {
 
-std::string read_text_file(const fs::path& path) {
-  const MappedFile file = MappedFile::open(path);
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 template <class T>
 Found<T> found(const std::optional<T>& value, std::string why_not) {
   if (value) return {&*value, {}};
@@ -35,6 +30,11 @@ Found<T> found(const std::optional<T>& value, std::string why_not) {
 }
 
 }  // namespace
+
+std::string read_text_file(const fs::path& path) {
+  const MappedFile file = MappedFile::open(path);
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
 
 Workbench::Workbench(const harness::SuiteContext& context)
     : context_(context),
@@ -128,6 +128,12 @@ std::optional<fs::path> Workbench::shipped_folder() const {
   return shipped ? std::optional(shipped->folder) : std::nullopt;
 }
 
+bool Workbench::is_shipped_model() {
+  const auto shipped = shipped_folder();
+  const auto recording = shipped ? harness::read_recorded(*shipped / "reference") : std::nullopt;
+  return recording && recording->model_sha256 == model_sha256();
+}
+
 /// A GGUF file's own folder, or a Hugging Face folder and the one around it; then the shipped model's.
 std::vector<fs::path> Workbench::data_folders() {
   std::vector<fs::path> folders;
@@ -173,8 +179,8 @@ Found<std::string> Workbench::heldout_text() {
   if (!heldout_) {
     heldout_.emplace();
     auto folders = data_folders();
-    // The shipped text is in the language of the shipped model only.
-    if (const auto shipped = shipped_folder(); shipped && !recorded()) folders.pop_back();
+    // The shipped text is in the language of the shipped model only, wherever that was copied to.
+    if (const auto shipped = shipped_folder(); shipped && !is_shipped_model()) folders.pop_back();
     for (const fs::path& folder : folders) {
       if (!fs::exists(folder / "heldout.txt")) continue;
       *heldout_ = read_text_file(folder / "heldout.txt");
@@ -247,14 +253,9 @@ std::vector<harness::Expectation> Workbench::expectations() {
 }
 
 harness::Verdict Workbench::judged(Result result, const std::string& case_id) {
-  harness::Report report;
   result.case_id = case_id;
-  report.results.push_back(std::move(result));
-  for (harness::Expectation& expectation : expectations()) {
-    if (expectation.case_id == case_id) report.expectations.push_back(std::move(expectation));
-  }
-  harness::judge(report);
-  return report.results.front().verdict;
+  harness::judge(result, expectations());
+  return result.verdict;
 }
 
 double Workbench::elapsed_seconds() const { return static_cast<double>(clock().steady_ns() - start_ns_) * 1e-9; }
@@ -270,11 +271,17 @@ json::object Workbench::subject() const {
     }
     subject = harness::to_json(tested_info_);
   }
-  if (model_path_) subject["model_path"] = model_path_->string();
-  if (!sha256_.empty()) subject["model_sha256"] = sha256_;
+  json::object model;
+  if (model_path_) model["model_path"] = model_path_->string();
+  if (!sha256_.empty()) model["model_sha256"] = sha256_;
   if (model_) {
-    subject["architecture"] = model_->config.architecture;
-    subject["format"] = model_->source.format;
+    model["architecture"] = model_->config.architecture;
+    model["format"] = model_->source.format;
+  }
+  if (row_->name == "http") {  // what it serves only the server can say
+    if (!model.empty()) subject["compared_with"] = std::move(model);
+  } else {
+    for (auto& [key, value] : model) subject[key] = std::move(value);
   }
   if (backend_) subject["backend"] = backend_->describe();
   return subject;

@@ -36,6 +36,9 @@ struct Found {
   explicit operator bool() const noexcept { return value != nullptr; }
 };
 
+/// Throws Error(setup).
+std::string read_text_file(const std::filesystem::path& path);
+
 class Workbench {
  public:
   explicit Workbench(const harness::SuiteContext& context);
@@ -75,6 +78,7 @@ class Workbench {
   Found<std::string> any_text();      ///< the held-out text, or the shipped model's for want of one
   const WordList& words();            ///< of the held-out text; empty without one
   std::optional<std::filesystem::path> shipped_folder() const;
+  bool is_shipped_model();  ///< by its hash, wherever it was copied to
 
   // --- the run
   std::optional<json::object> receipt_note;  ///< evidence for the receipt, once ac3 has gathered it
