@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLogitBytes = std::size_t{32} << 20;  // held at a time: 64 rows of a vocabulary of 128256
 constexpr std::int32_t kMinContext = 8, kMinRows = 4;
+constexpr double kMaxLnPpl = 700;  // what exact_exp takes, and JSON has no infinity
 
 void check(std::span<const TokenId> tokens, const PerplexityOptions& options, std::int32_t n_vocab) {
   if (options.n_ctx < kMinContext)
@@ -102,6 +103,11 @@ class Scorer {
   void summarise() {
     const auto n = static_cast<double>(result.n_scored);
     result.ln_ppl = sum_ / n;
+    if (result.ln_ppl > kMaxLnPpl)
+      fail(ErrorKind::setup,
+           "the model predicts nothing: after chunk {} ln(perplexity) is {:.1f}, a perplexity beyond e^{}; its weights "
+           "are damaged (try inspect)",
+           result.chunk_nll.size() - 1, result.ln_ppl, kMaxLnPpl);
     result.ppl = exact_exp(result.ln_ppl);
     const double variance = sum_of_squares_ / n - result.ln_ppl * result.ln_ppl;
     result.ln_ppl_error = variance > 0 ? std::sqrt(variance / (n - 1)) : 0.0;

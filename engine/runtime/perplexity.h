@@ -34,7 +34,7 @@ using OnChunk = std::function<bool(const PerplexityResult& so_far, std::int64_t 
 /// `tokens` are the text's, with BOS in front where the vocabulary asks for it.
 /// In reference_batch no step has a single row, which the reference would compute by other rules.
 /// Throws Error(usage) on fewer than 2 * n_ctx tokens, saying how many there are, and on options out of range;
-/// Error(setup) where logits are not finite.
+/// Error(setup) where logits are not finite, and where the perplexity is beyond e^700.
 PerplexityResult perplexity(Backend& backend, Numerics numerics, std::span<const TokenId> tokens,
                             const PerplexityOptions& options = {}, const OnChunk& on_chunk = {});
 

@@ -218,6 +218,29 @@ TEST_CASE("logits that are not finite are an error of the model") {
   }
 }
 
+TEST_CASE("a perplexity that no double holds is an error of the model") {
+  const auto perplexity_of = [](float wrong) {
+    test::FakeBackend backend(tiny_model(), [wrong](std::span<const TokenId> past) {
+      std::vector<float> logits(512, 0.0f);
+      logits[static_cast<std::size_t>((past.back() + 2) % 512)] = wrong;  // the token after the next
+      return logits;
+    });
+    PerplexityOptions options;
+    options.n_ctx = 16;
+    return perplexity(backend, Numerics::one_answer, counting(32), options);
+  };
+  const auto barely = perplexity_of(699.5f);
+  CHECK(barely.ln_ppl == 699.5);
+  CHECK(barely.ppl == Approx(std::exp(699.5)));
+  try {
+    perplexity_of(7000.0f);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::setup);
+    CHECK_THAT(error.what(), Catch::Contains("predicts nothing") && Catch::Contains("is 7000.0"));
+  }
+}
+
 TEST_CASE("perplexity does not depend on the split, to the bit") {
   const auto backend = find_device("cpu").load(tiny_model(), {});
   PerplexityOptions options;

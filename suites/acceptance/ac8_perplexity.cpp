@@ -56,7 +56,7 @@ Result check_int8_perplexity(Workbench& bench) {
   const auto copy = bench.load_backend(engine::with_float_weights(model));
   const auto baseline = engine::perplexity(*copy, Numerics::one_answer, tokens, options);
   Result result;
-  add(result, "ppl_ratio", tested.ppl / baseline.ppl);
+  add(result, "ppl_ratio", std::exp(tested.ln_ppl - baseline.ln_ppl));
   add(result, "ppl_int8", tested.ppl);
   add(result, "ppl_float", baseline.ppl);
   add(result, "chunks", static_cast<double>(tested.chunk_nll.size()));
