@@ -119,6 +119,10 @@ TokenId Sampler::sample(std::span<const Candidate> best) {
 }
 
 TokenId Sampler::draw(std::span<const Candidate> best) {
+  if (!std::isfinite(best.front().logit))
+    fail(ErrorKind::setup,
+         "the best logit, of token {}, is {}: the model's logits overflow; its weights are damaged (try inspect)",
+         best.front().id, best.front().logit);
   std::vector<Choice> candidates;
   candidates.reserve(best.size());
   for (const Candidate& candidate : best) candidates.push_back({candidate.id, candidate.logit, 0.0});

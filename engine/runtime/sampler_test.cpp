@@ -222,6 +222,20 @@ TEST_CASE("NaN logits are never drawn, and all NaN is an error of the model") {
   }
 }
 
+TEST_CASE("nothing is drawn by logits that overflow, an error of the model") {
+  for (const auto& logits : {std::vector<float>{1.0f, kInfinity, 2.0f}, std::vector<float>{-kInfinity, -kInfinity}}) {
+    Sampler sampler(open_chain());
+    try {
+      sampler.sample(logits);
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::setup);
+      CHECK_THAT(error.what(), Catch::Contains("logits overflow"));
+    }
+  }
+  CHECK(drawn(open_chain(), {-kInfinity, 1.0f, -kInfinity}) == Ids{1});  // a token can be ruled out
+}
+
 TEST_CASE("sampling options out of range are refused by their name") {
   const auto reason = [](void (*change)(SamplingOptions&)) -> std::string {
     SamplingOptions options;
