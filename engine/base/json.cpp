@@ -4,14 +4,12 @@
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <system_error>
 #include <unordered_set>
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/error.h"
+#include "engine/base/text_file.h"
 #include "engine/base/utf8.h"
 
 namespace bh {
@@ -287,18 +285,7 @@ json::value parse_json(std::string_view text, std::string_view what) {
 }
 
 json::value read_json_file(const std::string& path, std::size_t max_bytes) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (error || !std::filesystem::exists(status)) fail(ErrorKind::setup, "cannot read {}: no such file", path);
-  if (!std::filesystem::is_regular_file(status)) fail(ErrorKind::setup, "cannot read {}: not a regular file", path);
-  const auto size = std::filesystem::file_size(path, error);
-  if (error) fail(ErrorKind::setup, "cannot read {}: {}", path, error.message());
-  if (size > max_bytes)
-    fail(ErrorKind::setup, "{} has {} bytes, more than the {} a JSON file of its kind may have", path, size, max_bytes);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(size, '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(size))) fail(ErrorKind::setup, "cannot read {}", path);
-  return parse_json(text, path);
+  return parse_json(read_text_file(path, max_bytes), path);
 }
 
 std::string write_json(const json::value& value) {

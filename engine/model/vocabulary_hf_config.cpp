@@ -1,16 +1,17 @@
 // The files beside tokenizer.json: which token plays which part, and the chat template.
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 
+#include "engine/base/text_file.h"
 #include "engine/model/vocabulary_hf.h"
 
 namespace bh::engine {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxChatTemplateBytes = std::size_t{1} << 20;
 
 /// One of the files, and the vocabulary that it adds to.
 class ConfigReader {
@@ -123,9 +124,9 @@ void read_hf_configs(const fs::path& folder, bool template_decides, LoadedVocabu
   if (fs::exists(tokenizer_config)) ConfigReader(tokenizer_config, loaded).read_tokenizer_config(template_decides);
   const fs::path generation_config = folder / "generation_config.json";
   if (fs::exists(generation_config)) ConfigReader(generation_config, loaded).read_generation_config();
-  std::ifstream file(folder / "chat_template.jinja", std::ios::binary);
-  if (file && loaded.vocabulary.chat_template.empty())
-    loaded.vocabulary.chat_template.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  const fs::path chat_template = folder / "chat_template.jinja";
+  if (loaded.vocabulary.chat_template.empty() && fs::exists(chat_template))
+    loaded.vocabulary.chat_template = read_text_file(chat_template, kMaxChatTemplateBytes);
 }
 
 }  // namespace bh::engine

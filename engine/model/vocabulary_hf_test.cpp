@@ -1,4 +1,7 @@
 // Vocabularies from made tokenizer.json files and the files beside them.
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -18,6 +21,7 @@ namespace {
 /// A folder's files, to be changed before they are written and read.
 struct Folder {
   json::value tokenizer, config, generation;
+  std::function<void(const std::filesystem::path&)> beside;  ///< makes other files in the folder
 
   Tokenizer read(std::string_view pre_override = {}) const {
     const bh::test::TempFolder folder;
@@ -27,6 +31,7 @@ struct Folder {
     write("tokenizer.json", tokenizer);
     write("tokenizer_config.json", config);
     write("generation_config.json", generation);
+    if (beside) beside(folder.path());
     return Tokenizer::from_hf_folder(folder.path(), pre_override);
   }
 
@@ -200,6 +205,30 @@ TEST_CASE("the chat template is a text or the default of several") {
   folder.config = bh::parse_json(
       R"({"chat_template": [{"name": "tools", "template": "two"}, {"name": "default", "template": "three"}]})", "test");
   REQUIRE(folder.read().vocabulary().chat_template == "three");
+}
+
+TEST_CASE("chat_template.jinja is read where no template is set, and only as a regular file of bounded size") {
+  Folder folder = byte_level();
+  const auto refused = [&](const std::function<void(const std::filesystem::path&)>& make) {
+    folder.config = nullptr;
+    folder.beside = [&](const std::filesystem::path& path) { make(path / "chat_template.jinja"); };
+    const std::string message = folder.refusal();
+    folder.config = bh::parse_json(R"({"chat_template": "one"})", "test");
+    CHECK(folder.read().vocabulary().chat_template == "one");
+    return message;
+  };
+  const auto written = [](std::size_t bytes) {
+    return [bytes](const std::filesystem::path& path) { std::ofstream(path) << std::string(bytes, 'a'); };
+  };
+  CHECK(refused(written(1 << 20)).empty());
+  CHECK_THAT(refused(written((1 << 20) + 1)), Catch::Contains("chat_template.jinja has 1048577 bytes"));
+  const auto irregular = Catch::Contains("chat_template.jinja: not a regular file");
+  CHECK_THAT(refused([](const auto& path) { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }), irregular);
+  CHECK_THAT(refused([](const auto& path) { std::filesystem::create_directory(path); }), irregular);
+  CHECK_THAT(refused([](const auto& path) { std::filesystem::create_symlink("/dev/zero", path); }), irregular);
+  folder.config = nullptr;
+  folder.beside = [](const std::filesystem::path& path) { std::ofstream(path / "chat_template.jinja") << "two"; };
+  CHECK(folder.read().vocabulary().chat_template == "two");
 }
 
 TEST_CASE("what would change the ids in a way not understood is refused with its name") {
