@@ -6,15 +6,26 @@
 #include "engine/base/error.h"
 
 namespace bh {
+namespace {
+
+std::filesystem::file_status status_of(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::status_known(status))
+    fail(ErrorKind::setup, "cannot read {}: {}; check its links and permissions", path.string(), error.message());
+  return status;
+}
+
+}  // namespace
+
+bool file_exists(const std::filesystem::path& path) { return std::filesystem::exists(status_of(path)); }
 
 std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes) {
   const std::string name = path.string();
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found)
-    fail(ErrorKind::setup, "cannot read {}: no such file", name);
-  if (error) fail(ErrorKind::setup, "cannot read {}: {}", name, error.message());
+  const auto status = status_of(path);
+  if (!std::filesystem::exists(status)) fail(ErrorKind::setup, "cannot read {}: no such file", name);
   if (!std::filesystem::is_regular_file(status)) fail(ErrorKind::setup, "cannot read {}: not a regular file", name);
+  std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (error) fail(ErrorKind::setup, "cannot read {}: {}", name, error.message());
   if (size > max_bytes)

@@ -33,6 +33,19 @@ TEST_CASE("a text file is read to the byte") {
   CHECK(bh::read_text_file(folder / "empty", 9).empty());
 }
 
+TEST_CASE("a file exists, or not, or it cannot be told") {
+  const bh::test::TempFolder folder;
+  std::ofstream(folder / "file", std::ios::binary);
+  std::filesystem::create_symlink("loop", folder / "loop");
+  std::filesystem::create_symlink("none", folder / "dangling");
+  CHECK(bh::file_exists(folder / "file"));
+  CHECK(bh::file_exists(folder.path()));
+  CHECK_FALSE(bh::file_exists(folder / "none"));
+  CHECK_FALSE(bh::file_exists(folder / "dangling"));
+  CHECK_FALSE(bh::file_exists(folder / "file/below"));
+  CHECK_THROWS_WITH(bh::file_exists(folder / "loop"), Catch::Contains("loop: ") && Catch::Contains("symbolic links"));
+}
+
 TEST_CASE("only a regular file of bounded size is read as text") {
   const bh::test::TempFolder folder;
   std::ofstream(folder / "long", std::ios::binary) << std::string(101, 'a');

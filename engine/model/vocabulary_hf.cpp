@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/text_file.h"
 #include "engine/model/pre_tokenizer.h"
 #include "engine/model/spm.h"
 #include "engine/model/unicode.h"
@@ -323,7 +324,7 @@ TokenId HfReader::id_of(std::string_view text, std::string_view where) const {
 
 LoadedVocabulary read_hf_vocabulary(const fs::path& folder, std::string_view pre_override) {
   const fs::path path = folder / "tokenizer.json";
-  if (!fs::exists(path))
+  if (!file_exists(path))
     fail(ErrorKind::setup, "there is no tokenizer.json in {}; download it beside the weights", folder.string());
   return HfReader(folder, pre_override).read();
 }

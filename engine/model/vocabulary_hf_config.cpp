@@ -121,11 +121,11 @@ void ConfigReader::add_end_of_generation(TokenId id) {
 
 void read_hf_configs(const fs::path& folder, bool template_decides, LoadedVocabulary& loaded) {
   const fs::path tokenizer_config = folder / "tokenizer_config.json";
-  if (fs::exists(tokenizer_config)) ConfigReader(tokenizer_config, loaded).read_tokenizer_config(template_decides);
+  if (file_exists(tokenizer_config)) ConfigReader(tokenizer_config, loaded).read_tokenizer_config(template_decides);
   const fs::path generation_config = folder / "generation_config.json";
-  if (fs::exists(generation_config)) ConfigReader(generation_config, loaded).read_generation_config();
+  if (file_exists(generation_config)) ConfigReader(generation_config, loaded).read_generation_config();
   const fs::path chat_template = folder / "chat_template.jinja";
-  if (loaded.vocabulary.chat_template.empty() && fs::exists(chat_template))
+  if (loaded.vocabulary.chat_template.empty() && file_exists(chat_template))
     loaded.vocabulary.chat_template = read_text_file(chat_template, kMaxChatTemplateBytes);
 }
 

@@ -231,6 +231,23 @@ TEST_CASE("chat_template.jinja is read where no template is set, and only as a r
   CHECK(folder.read().vocabulary().chat_template == "two");
 }
 
+TEST_CASE("a file of the folder whose links form a loop is refused by its name, and an absent one is not") {
+  Folder folder = byte_level();
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"}) {
+    CAPTURE(name);
+    folder.beside = [name](const std::filesystem::path& path) {
+      std::filesystem::remove(path / name);
+      std::filesystem::create_symlink(name, path / name);
+    };
+    CHECK_THAT(folder.refusal(), Catch::Contains(name) && Catch::Contains("symbolic links"));
+  }
+  folder.beside = [](const std::filesystem::path& path) {
+    std::filesystem::create_symlink("none", path / "tokenizer_config.json");
+  };
+  CHECK(folder.refusal().empty());
+}
+
 TEST_CASE("what would change the ids in a way not understood is refused with its name") {
   const auto refused = [](const std::function<void(Folder&)>& change, const std::string& because) {
     Folder folder = byte_level();
