@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
+#include "engine/model/hf_files.h"
 
 namespace bh::engine {
 namespace {
@@ -149,7 +150,7 @@ HfConfig read_hf_config(const std::filesystem::path& folder) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     fail(ErrorKind::setup, "{} holds no config.json; give a GGUF file or a Hugging Face folder", folder.string());
-  const json::value document = read_json_file(path.string());
+  const json::value document = read_json_file(path.string(), kMaxHfConfigBytes);
   if (!document.is_object()) fail(ErrorKind::setup, "{}: not a JSON object", path.string());
   HfConfig result = Reader(document.get_object(), path.string()).read();
   result.config.name = std::filesystem::absolute(folder).lexically_normal().filename().string();

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::pair<std::string, std::string>> read_hf_index(const fs::path& folder) {
   const std::string where = (folder / kHfIndex).string();
-  const json::value index = read_json_file(where);
+  const json::value index = read_json_file(where, kMaxHfIndexBytes);
   const json::value* map = index.is_object() ? bh::find(index.get_object(), "weight_map") : nullptr;
   if (map == nullptr || !map->is_object()) fail(ErrorKind::setup, "{}: no object \"weight_map\"", where);
   std::vector<std::pair<std::string, std::string>> tensors;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -12,6 +13,10 @@ namespace bh::engine {
 
 inline constexpr const char* kHfWeights = "model.safetensors";
 inline constexpr const char* kHfIndex = "model.safetensors.index.json";
+/// What their JSON files may have; a document takes up to 26 times its file in memory.
+inline constexpr std::size_t kMaxHfConfigBytes = std::size_t{1} << 20;  ///< config.json and generation_config.json
+inline constexpr std::size_t kMaxHfTokenizerConfigBytes = std::size_t{16} << 20;
+inline constexpr std::size_t kMaxHfIndexBytes = std::size_t{64} << 20;
 /// Beside the weights; any may be absent as far as this list goes.
 inline constexpr std::array kHfSettings = {"chat_template.jinja", "config.json", "generation_config.json",
                                            "tokenizer.json", "tokenizer_config.json"};

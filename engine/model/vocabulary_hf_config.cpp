@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/text_file.h"
+#include "engine/model/hf_files.h"
 #include "engine/model/vocabulary_hf.h"
 
 namespace bh::engine {
@@ -16,9 +17,9 @@ constexpr std::size_t kMaxChatTemplateBytes = std::size_t{1} << 20;
 /// One of the files, and the vocabulary that it adds to.
 class ConfigReader {
  public:
-  ConfigReader(const fs::path& path, LoadedVocabulary& loaded)
+  ConfigReader(const fs::path& path, std::size_t max_bytes, LoadedVocabulary& loaded)
       : what_(path.string()),
-        document_(read_json_file(what_)),
+        document_(read_json_file(what_, max_bytes)),
         vocabulary_(loaded.vocabulary),
         warnings_(loaded.warnings) {}
 
@@ -121,9 +122,11 @@ void ConfigReader::add_end_of_generation(TokenId id) {
 
 void read_hf_configs(const fs::path& folder, bool template_decides, LoadedVocabulary& loaded) {
   const fs::path tokenizer_config = folder / "tokenizer_config.json";
-  if (file_exists(tokenizer_config)) ConfigReader(tokenizer_config, loaded).read_tokenizer_config(template_decides);
+  if (file_exists(tokenizer_config))
+    ConfigReader(tokenizer_config, kMaxHfTokenizerConfigBytes, loaded).read_tokenizer_config(template_decides);
   const fs::path generation_config = folder / "generation_config.json";
-  if (file_exists(generation_config)) ConfigReader(generation_config, loaded).read_generation_config();
+  if (file_exists(generation_config))
+    ConfigReader(generation_config, kMaxHfConfigBytes, loaded).read_generation_config();
   const fs::path chat_template = folder / "chat_template.jinja";
   if (loaded.vocabulary.chat_template.empty() && file_exists(chat_template))
     loaded.vocabulary.chat_template = read_text_file(chat_template, kMaxChatTemplateBytes);

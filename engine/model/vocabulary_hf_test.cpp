@@ -248,6 +248,20 @@ TEST_CASE("a file of the folder whose links form a loop is refused by its name, 
   CHECK(folder.refusal().empty());
 }
 
+TEST_CASE("the files beside tokenizer.json are bounded by what they are for") {
+  Folder folder = byte_level();
+  const auto padded = [&](const char* name, std::size_t bytes) {
+    folder.beside = [=](const std::filesystem::path& path) {
+      std::ofstream(path / name) << "{}" << std::string(bytes - 2, ' ');
+    };
+    return folder.refusal();
+  };
+  CHECK(padded("generation_config.json", 1 << 20).empty());
+  CHECK_THAT(padded("generation_config.json", (1 << 20) + 1), Catch::Contains("generation_config.json has 1048577"));
+  CHECK(padded("tokenizer_config.json", 16 << 20).empty());
+  CHECK_THAT(padded("tokenizer_config.json", (16 << 20) + 1), Catch::Contains("tokenizer_config.json has 16777217"));
+}
+
 TEST_CASE("what would change the ids in a way not understood is refused with its name") {
   const auto refused = [](const std::function<void(Folder&)>& change, const std::string& because) {
     Folder folder = byte_level();

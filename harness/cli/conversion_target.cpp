@@ -19,7 +19,7 @@ namespace {
 std::set<std::string> stale_weights(const fs::path& folder, const fs::path& made) {
   std::set<std::string> named;
   try {
-    const json::value index = read_json_file((folder / engine::kHfIndex).string());
+    const json::value index = read_json_file((folder / engine::kHfIndex).string(), engine::kMaxHfIndexBytes);
     for (const auto& member : index.at("weight_map").as_object()) {
       if (member.value().is_string()) named.emplace(member.value().get_string());
     }
