@@ -3,7 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/error.h"
+
 namespace bh::engine {
+namespace {
+
+// Far above any real one: a text that repeats a special token's beginning takes time by the token's length.
+constexpr std::size_t kMaxSpecialBytes = 1024;
+
+void check_length(std::string_view text, std::size_t id) {
+  if (text.size() > kMaxSpecialBytes)
+    fail(ErrorKind::setup, "the special token {} (\"{}...\") has {} bytes; no vocabulary has one above {}", id,
+         text.substr(0, 32), text.size(), kMaxSpecialBytes);
+}
+
+}  // namespace
 
 SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
   for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
@@ -11,6 +25,7 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) {
     const bool user_defined = type == TokenType::user_defined;
     if (!user_defined && type != TokenType::control && type != TokenType::unknown) continue;
     if (vocabulary.tokens[i].empty()) continue;
+    check_length(vocabulary.tokens[i], i);
     by_text_.push_back({vocabulary.tokens[i], static_cast<TokenId>(i), !user_defined});
   }
   std::stable_sort(by_text_.begin(), by_text_.end(),

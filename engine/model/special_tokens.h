@@ -23,6 +23,7 @@ class SpecialTokens {
  public:
   SpecialTokens() = default;
   /// Takes the tokens of type control, unknown and user_defined; `vocabulary.tokens` must outlive the object.
+  /// Throws Error(setup) where one of them is longer than any real one.
   explicit SpecialTokens(const Vocabulary& vocabulary);
 
   /// Longer tokens are searched for first, through all text that is still free, as in llama.cpp: of two that overlap

@@ -88,6 +88,17 @@ TEST_CASE("of special tokens that overlap the longer wins, even where the shorte
   }
 }
 
+TEST_CASE("a special token longer than any real one is refused, any other is not") {
+  const std::string most(1024, 'a');
+  REQUIRE(shown(with_specials({most}), most) == "[" + most + "]");
+  for (const TokenType type : {TokenType::control, TokenType::unknown, TokenType::user_defined}) {
+    const Vocabulary vocabulary = with_specials({"<s>", "<|" + most}, type);
+    REQUIRE_THROWS_WITH(SpecialTokens(vocabulary), Catch::Contains("special token 1 (\"<|aaa") &&
+                                                       Catch::Contains("1026 bytes; no vocabulary has one above 1024"));
+  }
+  REQUIRE(shown(with_specials({"<|" + most}, TokenType::normal), "a") == "a");
+}
+
 TEST_CASE("control and unknown tokens are parsed only on demand, user-defined ones always, others never") {
   REQUIRE(shown(with_specials({"<s>"}), "<s>a", false) == "<s>a");
   REQUIRE(shown(with_specials({"<s>"}, TokenType::unknown), "<s>a", false) == "<s>a");
