@@ -94,6 +94,7 @@ struct Tokenizer::State {
   std::vector<TokenId> end_of_generation;
   std::vector<std::string> printed;    ///< by id
   std::vector<std::string> mergeable;  ///< BPE: bytes by id, empty for tokens that only stand for themselves
+  bool ignore_merges = false;          ///< BPE
   SpecialTokens specials;
   std::optional<PreTokenizer> pre_tokenizer;  ///< BPE
   std::optional<BpeModel> bpe;
@@ -138,7 +139,8 @@ void Tokenizer::State::build_bpe() {
     mergeable[id] = from_byte_alphabet(vocabulary.tokens[id]).value_or("");
   }
   pre_tokenizer.emplace(info);
-  bpe.emplace(mergeable, vocabulary.merges, vocabulary.ignore_merges.value_or(info.ignore_merges));
+  ignore_merges = vocabulary.ignore_merges.value_or(info.ignore_merges);
+  bpe.emplace(mergeable, vocabulary.merges, ignore_merges);
 }
 
 void Tokenizer::State::find_end_of_generation() {
@@ -245,6 +247,8 @@ bool Tokenizer::is_eog(TokenId id) const noexcept {
   const std::vector<TokenId>& ids = state_->end_of_generation;
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
+
+bool Tokenizer::ignores_merges() const noexcept { return state_->ignore_merges; }
 
 std::int32_t Tokenizer::size() const noexcept { return static_cast<std::int32_t>(state_->vocabulary.tokens.size()); }
 

@@ -63,6 +63,7 @@ class Tokenizer {
   std::string piece(TokenId id, bool special = false) const;
 
   bool is_eog(TokenId id) const noexcept;  ///< any token that ends a generation
+  bool ignores_merges() const noexcept;    ///< BPE: what the vocabulary says, or what its pre-tokenizer implies
   std::int32_t size() const noexcept;
   const Vocabulary& vocabulary() const noexcept;
   /// Things a user should know: "tokenizer.ggml.pre is missing ...". Empty if none.

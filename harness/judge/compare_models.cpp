@@ -1,6 +1,8 @@
 // The configuration's and the vocabulary's part of compare_models.h; compare_weights.cpp has the weights'.
 #include "harness/judge/compare_models.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "engine/base/error.h"
@@ -19,6 +21,10 @@ class Fields {
   template <class T>
   void add(std::string key, const T& left, const T& right, bool required = true) {
     all_.push_back({std::move(key), fmt::format("{}", left), fmt::format("{}", right), left == right, required});
+  }
+  /// Equal where the sides differ in words only, which are told all the same.
+  void add_told(std::string key, std::string left, std::string right, bool equal) {
+    all_.push_back({std::move(key), std::move(left), std::move(right), equal, false});
   }
   /// Long lists are told by their length and the place of the first difference.
   template <class List>
@@ -57,6 +63,23 @@ std::size_t used_tokens(const Vocabulary& vocabulary) {
   std::size_t size = vocabulary.tokens.size();
   while (size > 0 && vocabulary.types[size - 1] == TokenType::unused) --size;
   return size;
+}
+
+/// A form that has no key for it (GGUF) takes what the pre-tokenizer implies. That gives the same ids as long as
+/// merging reaches every token; only the text of one that it does not reach becomes other ids.
+void add_ignore_merges(Fields& fields, const engine::Tokenizer& left, const engine::Tokenizer& right) {
+  std::string a = fmt::format("{}", left.ignores_merges()), b = fmt::format("{}", right.ignores_merges());
+  if (a == b) return fields.add_told("ignore_merges", a, b, true);
+  std::int64_t differing = 0;
+  for (TokenId id = 0; id < std::min(left.size(), right.size()); ++id) {
+    const std::string text = left.piece(id);
+    const auto ids = left.encode(text, {false, false}), others = right.encode(text, {false, false});
+    if (ids == others || differing++ > 0) continue;
+    a += fmt::format(": token {} is encoded as {}", id, fmt::join(ids, " "));
+    b += fmt::format(": token {} is encoded as {}", id, fmt::join(others, " "));
+  }
+  if (differing > 1) b += fmt::format(", and {} more differ", differing - 1);
+  fields.add_told("ignore_merges", std::move(a), std::move(b), differing == 0);
 }
 
 std::string activation(const engine::Config& config) {
@@ -109,6 +132,7 @@ std::vector<FieldComparison> compare_vocabularies(const engine::Tokenizer& left,
              ids_where(b, [&](TokenId id) { return right.is_eog(id); }));
   // What these lead to shows in the ids of texts.
   fields.add("pre", a.pre, b.pre, false);
+  add_ignore_merges(fields, left, right);
   fields.add("chat_template", a.chat_template, b.chat_template, false);
   return fields.take();
 }
