@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "engine/base/error.h"
+#include "engine/base/text_file.h"
 #include "engine/model/float_copy.h"
 #include "engine/runtime/perplexity.h"
 #include "suites/acceptance/baseline.h"
@@ -73,7 +74,7 @@ Result check_recorded_perplexity(Workbench& bench) {
   if (!fs::exists(theirs.text_file)) {
     return skipped(fmt::format("the text that was recorded, {}, is not there", theirs.text_file.string()));
   }
-  const auto tokens = tokens_of(*bench.model(), read_text_file(theirs.text_file));
+  const auto tokens = tokens_of(*bench.model(), read_text_file(theirs.text_file, kMaxTextBytes));
   const PerplexityOptions options{.n_ctx = theirs.n_ctx};
   bench.progress(fmt::format("perplexity over {} chunks, twice", theirs.chunks));
   const auto same = engine::perplexity(bench.backend(), Numerics::reference_batch, tokens, options);

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "engine/base/error.h"
-#include "engine/base/mapped_file.h"
+#include "engine/base/text_file.h"
 #include "generated/bh_acceptance.h"
 #include "harness/io/model_locator.h"
 #include "harness/io/sha256.h"
@@ -30,11 +30,6 @@ Found<T> found(const std::optional<T>& value, std::string why_not) {
 }
 
 }  // namespace
-
-std::string read_text_file(const fs::path& path) {
-  const MappedFile file = MappedFile::open(path);
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
 
 Workbench::Workbench(const harness::SuiteContext& context)
     : context_(context),
@@ -183,7 +178,7 @@ Found<std::string> Workbench::heldout_text() {
     if (const auto shipped = shipped_folder(); shipped && !is_shipped_model()) folders.pop_back();
     for (const fs::path& folder : folders) {
       if (!fs::exists(folder / "heldout.txt")) continue;
-      *heldout_ = read_text_file(folder / "heldout.txt");
+      *heldout_ = read_text_file(folder / "heldout.txt", kMaxTextBytes);
       break;
     }
   }
@@ -195,7 +190,7 @@ Found<std::string> Workbench::any_text() {
   if (!any_text_) {
     any_text_.emplace();
     if (const auto shipped = shipped_folder(); shipped && fs::exists(*shipped / "heldout.txt")) {
-      *any_text_ = read_text_file(*shipped / "heldout.txt");
+      *any_text_ = read_text_file(*shipped / "heldout.txt", kMaxTextBytes);
     }
   }
   return found(*any_text_, "no heldout.txt beside the model, nor the shipped one's");

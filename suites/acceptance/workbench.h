@@ -36,8 +36,7 @@ struct Found {
   explicit operator bool() const noexcept { return value != nullptr; }
 };
 
-/// Throws Error(setup).
-std::string read_text_file(const std::filesystem::path& path);
+inline constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;  ///< of a text beside a model
 
 class Workbench {
  public:
