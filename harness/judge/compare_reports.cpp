@@ -62,6 +62,18 @@ bool same_models(const Report& a, const Report& b) {
   return true;
 }
 
+/// What says which way is better, and can be divided.
+bool is_usable(const Metric& metric) {
+  return better_direction(metric.name) && metric.value && *metric.value > 0 &&
+         std::all_of(metric.samples.begin(), metric.samples.end(), [](double x) { return std::isfinite(x); });
+}
+
+/// Whether a run like it, on its machine, could be judged by it: a load that is timed three times never is.
+bool is_judgeable(const Result& result) {
+  return std::any_of(result.metrics.begin(), result.metrics.end(),
+                     [](const Metric& metric) { return is_usable(metric) && metric.samples.size() >= kMinSamples; });
+}
+
 bool is_green(Verdict verdict) { return verdict == Verdict::passed || verdict == Verdict::warned; }
 
 class Comparer {
@@ -89,8 +101,11 @@ class Comparer {
     for (const Result& result : before_.results) {
       if (result_of(now_, result.case_id) != nullptr) continue;
       add(all, result.case_id, skipped("only the run before has it: nothing is known of it now"));
-      all.expectations.push_back(
-          {"compare/" + result.case_id, "", std::nullopt, std::nullopt, "compare", true, Verdict::failed});
+      require(all, result.case_id);
+    }
+    // Where no case binds, nothing could be told: that is no success either.
+    if (all.expectations.empty()) {
+      for (const Result& result : now_.results) require(all, result.case_id);
     }
     judge(all);
     return all;
@@ -103,6 +118,10 @@ class Comparer {
             {"git_describe", report.environment.git_describe},
             {"fingerprint", machine_fingerprint(report.environment)},
             {"exit_code", report.outcome.exit_code}};
+  }
+
+  static void require(Report& all, const std::string& id) {
+    all.expectations.push_back({"compare/" + id, "", std::nullopt, std::nullopt, "compare", true, Verdict::failed});
   }
 
   void add(Report& all, const std::string& id, Result result) const {
@@ -133,22 +152,22 @@ class Comparer {
       result.verdict = Verdict::failed;
       result.reason = fmt::format("{} is not what it was before: another answer, however fast", changed);
     }
+    // What was green must not become untold in silence.
+    if (!is_green(result.verdict) && (is_green(before->verdict) || !same_models_)) require(all, now.case_id);
     bool any = false;
     for (const Metric& metric : now.metrics) any = add_metric(all, result, now, metric, *before) || any;
-    if (!any && is_green(result.verdict))
+    if (!any && is_green(result.verdict)) {
       result =
           skipped("no metric of it could be gated: another machine, too few samples, or none says which is better");
+      if (is_green(before->verdict) && is_judgeable(*before)) require(all, now.case_id);
+    }
     add(all, now.case_id, std::move(result));
   }
 
   bool add_metric(Report& all, Result& result, const Result& whole, const Metric& now, const Result& before) const {
     const auto better = better_direction(now.name);
     const Metric* then = before.find_metric(now.name);
-    const auto usable = [](const Metric* metric) {
-      return metric != nullptr && metric->value && *metric->value > 0 &&
-             std::all_of(metric->samples.begin(), metric->samples.end(), [](double x) { return std::isfinite(x); });
-    };
-    if (!better || !usable(&now) || !usable(then)) return false;
+    if (!is_usable(now) || then == nullptr || !is_usable(*then)) return false;
     const MedianInterval ours = interval_of(now), theirs = interval_of(*then);
     const bool higher = *better == Better::higher;
     const double bytes = ends_with(now.name, "bandwidth_fraction") ? same_bytes_factor(whole, before) : 1;

@@ -90,7 +90,8 @@ TEST_CASE("between machines only shares are judged, between classes nothing is")
   CHECK(only(report).reason.find("decode_tokens") == std::string::npos);
   elsewhere.environment.usable_cores = 64;
   const Report foreign = compare_reports(elsewhere, run_of(85), 0.05);
-  CHECK(foreign.expectations.empty());
+  CHECK(std::none_of(foreign.expectations.begin(), foreign.expectations.end(),
+                     [](const Expectation& item) { return !item.metric.empty(); }));
   CHECK(only(foreign).verdict == Verdict::skipped);
   CHECK(foreign.outcome.exit_code == 3);
 }
@@ -107,7 +108,46 @@ TEST_CASE("another answer or another model is never a matter of speed") {
   Report mine = answering("a");
   mine.notes["models"] = {{"m", {{"sha256", "1"}}}};
   other.notes["models"] = {{"m", {{"sha256", "2"}}}};
-  CHECK(compare_reports(mine, other, 0.05).results.at(0).verdict == Verdict::untrusted);
+  for (const char* host : {"", "elsewhere"}) {  // on another machine no metric binds
+    other.environment.host_name = host;
+    const Report report = compare_reports(mine, other, 0.05);
+    CHECK(report.results.at(0).verdict == Verdict::untrusted);
+    CHECK(report.outcome.exit_code == 3);
+  }
+}
+
+TEST_CASE("a comparison passes only where what was green is told, whatever else passes") {
+  // A second case beside perf/decode, which always passes.
+  const auto with = [](const std::string& metric, std::vector<double> samples, Verdict verdict = Verdict::passed) {
+    Report report = run_of(100);
+    Result second;
+    second.case_id = "perf/second";
+    second.verdict = verdict;
+    add_samples(second, metric, 100, "", std::move(samples));
+    report.results.push_back(second);
+    return report;
+  };
+  const auto code = [](const Report& before, const Report& now) {
+    return compare_reports(before, now, 0.05).outcome.exit_code;
+  };
+  const std::vector<double> many(9, 100.0), few(3, 100.0);
+  const Report good = with("load_ms", many);
+  CHECK(code(good, good) == 0);
+  CHECK(code(good, with("load_ms", many, Verdict::skipped)) == 3);
+  CHECK(code(good, with("load_ms", many, Verdict::untrusted)) == 3);
+  CHECK(code(good, with("load_ms", few)) == 3);
+  CHECK(code(good, with("other_ms", many)) == 3);
+  Report elsewhere = good;
+  elsewhere.environment.host_name = "elsewhere";
+  CHECK(code(good, elsewhere) == 3);
+  // What never could be judged, or was untold before, does not make the rest inconclusive.
+  CHECK(code(with("load_ms", few), with("load_ms", few)) == 0);
+  CHECK(code(with("agreement", many), with("agreement", many)) == 0);
+  CHECK(code(with("load_ms", few, Verdict::untrusted), with("load_ms", few, Verdict::untrusted)) == 0);
+  // Nor is it a success where nothing else is there.
+  Report untold = run_of(100, Verdict::untrusted);
+  untold.environment.usable_cores = 64;
+  CHECK(code(untold, run_of(100, Verdict::untrusted)) == 3);
 }
 
 TEST_CASE("a case that was no better before still fails now, and one that is gone leaves the rest inconclusive") {
