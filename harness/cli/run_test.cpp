@@ -12,12 +12,14 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <mutex>
 #include <new>
 #include <sstream>
 #include <thread>
 
 #include "engine/base/error.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/signals.h"
 #include "harness/core/report_json.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
@@ -376,4 +378,22 @@ TEST_CASE("a signal ends a run in a case that never returns: what is finished is
   const auto events = event_names(read_lines(dir + "/events.jsonl", "event.schema.json"));
   CHECK(events == std::vector<std::string>{"run_start", "case_start fake/ok", "case_end fake/ok",
                                            "case_start fake/hang", "signal", "run_end"});
+}
+
+TEST_CASE("a signal ends the process even where its end waits for a lock that is never given up") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::mutex held;
+    const std::lock_guard lock(held);
+    const std::chrono::milliseconds brief(50);
+    const SignalWatcher watcher(
+        brief, [&](int) { const std::lock_guard again(held); }, brief);
+    ::kill(::getpid(), SIGTERM);
+    std::this_thread::sleep_for(std::chrono::seconds(20));
+    ::_exit(99);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 128 + SIGTERM);
 }

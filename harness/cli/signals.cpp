@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -35,10 +36,28 @@ extern "C" void on_bus_error(int) {
   ::_exit(static_cast<int>(ExitCode::setup));
 }
 
+std::atomic<int> exit_at_alarm{0};
+extern "C" void on_alarm(int) { ::_exit(exit_at_alarm.load()); }
+
+/// A way out that takes no lock. Nothing disarms it: all that is to come is the end of the process.
+void exit_after(std::chrono::milliseconds time, int code) noexcept {
+  exit_at_alarm.store(code);
+  std::signal(SIGALRM, on_alarm);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  itimerval timer{};
+  timer.it_value.tv_sec = static_cast<time_t>(time.count() / 1000);
+  timer.it_value.tv_usec = static_cast<suseconds_t>(time.count() % 1000 * 1000);
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 }  // namespace
 
-SignalWatcher::SignalWatcher(std::chrono::milliseconds grace, std::function<void(int)> end)
-    : grace_(grace), end_(std::move(end)) {
+SignalWatcher::SignalWatcher(std::chrono::milliseconds grace, std::function<void(int)> end,
+                             std::chrono::milliseconds patience)
+    : grace_(grace), end_(std::move(end)), patience_(patience) {
   const sigset_t set = watched_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC);
@@ -59,6 +78,11 @@ SignalWatcher::~SignalWatcher() {
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+void SignalWatcher::end(int signal) {
+  exit_after(patience_, kSignalBase + signal);
+  end_(signal);
+}
+
 void SignalWatcher::watch() {
   using std::chrono::steady_clock;
   steady_clock::time_point deadline;
@@ -66,7 +90,7 @@ void SignalWatcher::watch() {
     int timeout_ms = -1;
     if (cancelled()) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
-      if (left.count() <= 0) return end_(signal());
+      if (left.count() <= 0) return end(signal());
       timeout_ms = static_cast<int>(left.count());
     }
     pollfd files[] = {{signal_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
@@ -74,7 +98,7 @@ void SignalWatcher::watch() {
     if ((files[1].revents & POLLIN) != 0) return;
     signalfd_siginfo info{};
     if (::read(signal_fd_, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) continue;
-    if (cancelled()) return end_(static_cast<int>(info.ssi_signo));
+    if (cancelled()) return end(static_cast<int>(info.ssi_signo));
     deadline = steady_clock::now() + grace_;
     signal_.store(static_cast<int>(info.ssi_signo));
   }

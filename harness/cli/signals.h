@@ -13,8 +13,10 @@ namespace bh::harness {
 class SignalWatcher {
  public:
   /// The first signal makes cancelled() true. `end(signal)` runs on the watcher's thread once `grace` has passed since
-  /// then, or at the second signal.
-  SignalWatcher(std::chrono::milliseconds grace, std::function<void(int signal)> end);
+  /// then, or at the second signal. Where the process still lives `patience` later, as where a thread that holds a lock
+  /// waits for a full pipe, it ends with 128 + signal as it is.
+  SignalWatcher(std::chrono::milliseconds grace, std::function<void(int signal)> end,
+                std::chrono::milliseconds patience = std::chrono::seconds(10));
   ~SignalWatcher();
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
@@ -24,9 +26,11 @@ class SignalWatcher {
 
  private:
   void watch();
+  void end(int signal);
 
   std::chrono::milliseconds grace_;
   std::function<void(int)> end_;
+  std::chrono::milliseconds patience_;
   std::atomic<int> signal_{0};
   int signal_fd_ = -1;
   int stop_fd_ = -1;
