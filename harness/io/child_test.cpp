@@ -143,14 +143,17 @@ TEST_CASE("no descendant survives: neither one that was left behind, nor one wit
   CHECK(steady_clock::now() - before_finish < std::chrono::seconds(3));
 }
 
-TEST_CASE("nothing survives us, even where we are killed") {
-  const std::string mark = "bh_child_orphan_" + std::to_string(::getpid());
+TEST_CASE("nothing survives us, even where we or our whole process group are killed", "[child]") {
+  const bool whole_group = GENERATE(false, true);
+  const std::string mark = fmt::format("bh_child_orphan_{}_{}", whole_group, ::getpid());
   const pid_t pid = ::fork();
   if (pid == 0) {
-    Command command = shell("setsid sleep 62 & sleep 62");
+    ::setpgid(0, 0);
+    Command command = shell("setsid sleep 62 & echo started; sleep 62");
     command.environment["MARK"] = mark;
     Child child(command, brief(0));
-    ::kill(::getpid(), SIGKILL);
+    read_line(child);
+    ::kill(whole_group ? 0 : ::getpid(), SIGKILL);
   }
   ::waitpid(pid, nullptr, 0);
   const auto until = steady_clock::now() + std::chrono::seconds(5);

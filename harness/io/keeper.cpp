@@ -167,6 +167,7 @@ int become_kept_child(int control) noexcept {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   std::signal(SIGCHLD, SIG_DFL);
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return errno;
+  ::setpgid(0, 0);  // what kills the whole of our group must leave the keeper to end what the child started
   const pid_t child = ::fork();
   if (child < 0) return errno;
   if (child > 0) {

@@ -1,6 +1,7 @@
 // The keeper: a process between us and a child, forked from us and never replaced by another program. As its subreaper
-// it inherits every orphan of the child, so it can end them all, whatever groups or sessions they made; and as it
-// notices the end of its control socket, that also happens when we are killed. Used by child.cpp only.
+// it inherits every orphan of the child, so it can end them all, whatever groups or sessions they made; and as it is in
+// a process group of its own and notices the end of its control socket, that also happens when we are killed, or our
+// whole group. Used by child.cpp only.
 //
 //   we ---- control socket ---- keeper ---- child ---- grandchildren
 #pragma once
