@@ -80,7 +80,9 @@ RecordedPerplexity read_perplexity(const std::filesystem::path& folder, const js
   const std::filesystem::path path = folder / get_string(entry, "file", what);
   const MappedFile file = MappedFile::open(path);
   const std::string text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  static const std::regex kEstimate(R"(Final estimate: PPL = ([0-9]+\.[0-9]+) \+/- ([0-9]+\.[0-9]+))");
+  // std::regex recurses for each repetition: none is without bounds.
+  static const std::regex kEstimate(
+      R"(Final estimate: PPL = ([0-9]{1,15}\.[0-9]{1,15}) \+/- ([0-9]{1,15}\.[0-9]{1,15}))");
   static const std::regex kChunks(R"(perplexity over ([0-9]{1,9}) chunks)");
   std::smatch estimate, chunks;
   if (text.size() > 65536 || !std::regex_search(text, estimate, kEstimate) ||

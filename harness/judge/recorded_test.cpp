@@ -73,6 +73,12 @@ TEST_CASE("A recorded reference that is cut, incomplete or foreign is refused") 
         << R"({"prompt": "x", "n_vocab": 4, "prompt_ids": [4], "greedy_ids": []})";
     CHECK_THAT(refusal(reference), Catch::Contains("no id of the vocabulary"));
   }
+  SECTION("numbers without end in a perplexity") {
+    const std::size_t digits = GENERATE(std::size_t{400}, std::size_t{60000});
+    std::ofstream(reference / "kjv-3m-i2_s.perplexity.txt")
+        << "perplexity over 218 chunks\nFinal estimate: PPL = " << std::string(digits, '9') << ".5 +/- 0.3\n";
+    CHECK_THAT(refusal(reference), Catch::Contains("holds no final estimate"));
+  }
   SECTION("another schema") {
     std::ofstream(reference / "provenance.json") << R"({"schema": "other/1"})";
     CHECK_THAT(refusal(reference), Catch::Contains("other/1"));
