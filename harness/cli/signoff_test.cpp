@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "engine/base/error.h"
@@ -20,6 +21,9 @@ using Catch::Contains;
 
 namespace {
 
+/// What of an earlier sign-off was there while a suite ran.
+std::set<std::string> earlier_seen;
+
 /// One case that ends as --case says.
 class FakeSuite : public Suite {
  public:
@@ -35,6 +39,10 @@ class FakeSuite : public Suite {
     Result result;
     result.verdict = verdict_from(context_.options->text("case")).value_or(Verdict::passed);
     if (result.verdict != Verdict::passed) result.reason = "so it is";
+    const auto folder = std::filesystem::path(context_.options->text("output")).parent_path();
+    for (const char* name : {"SIGNOFF.md", "signoff.json", "receipts.json", "perf/run.json"}) {
+      if (std::filesystem::exists(folder / name)) earlier_seen.insert(name);
+    }
     return result;
   }
   void describe(Report& report) override { report.subject = {{"mock", context_.options->text("case") == "mock"}}; }
@@ -78,6 +86,10 @@ Signed signoff(const std::map<std::string, std::string>& sections, std::vector<s
   std::ofstream config(folder / "config");
   for (const auto& [name, line] : sections) config << "[" << name << "]\n" << line << "\n";
   config.close();
+  std::filesystem::create_directories(folder / "out/perf");
+  for (const char* name : {"SIGNOFF.md", "signoff.json", "receipts.json", "perf/run.json"}) {
+    std::ofstream(folder / "out" / name) << "SIGNED OFF";
+  }
   std::vector<std::string> args = {"signoff", "-o", (folder / "out").string(), "--config",
                                    (folder / "config").string()};
   args.insert(args.end(), more.begin(), more.end());
@@ -123,6 +135,12 @@ TEST_CASE("each suite's run decides its stage; without evidence no stage passes"
   CHECK(setup.verdict("crossval") == "errored");
   CHECK(setup.code == 4);
   CHECK(signoff({}, {}, std::span(kSuites).first(2)).verdict("perf") == "inconclusive");
+}
+
+TEST_CASE("while a sign-off runs nothing of an earlier one stands that could be taken for its verdict") {
+  earlier_seen.clear();
+  signoff({});
+  CHECK(earlier_seen.empty());
 }
 
 TEST_CASE("a waiver of a case excuses its stage in the run's verdict") {

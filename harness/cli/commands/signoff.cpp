@@ -110,6 +110,7 @@ class SignoffRun {
       signoff_.waivers = read_waivers(read_json_file(waivers), waivers, signoff_.started_at.substr(0, 10));
     if (context_.options.has("sign")) key_ = SigningKey::read_private(context_.options.text("sign"));
     make_folder(folder_);
+    remove_earlier();
     stage("environment", [this](Stage& stage) { check_environment(stage); });
     stage("integrity", [this](Stage& stage) { check_integrity(stage); });
     for (const char* suite : kSuiteStages) {
@@ -140,6 +141,24 @@ class SignoffRun {
                                 stage.exit_code == 0 ? to_string(stage.verdict) : stage.reasons.front())
                  << std::flush;
     signoff_.stages.push_back(std::move(stage));
+  }
+
+  /// One that is interrupted must not look like the finished one before it.
+  void remove_earlier() const {
+    std::vector<fs::path> files;
+    for (const char* name :
+         {"SIGNOFF.md", "signoff.json", "environment.json", "integrity.json", "documents.txt", "receipts.json"}) {
+      files.push_back(folder_ / name);
+    }
+    for (const char* suite : kSuiteStages) files.push_back(folder_ / suite / kRecordFile);
+    for (const fs::path& file : files) {
+      std::error_code error;
+      fs::remove(file, error);
+      if (error) {
+        fail(ErrorKind::setup, "cannot remove '{}' of an earlier sign-off: {}; name another folder with --output",
+             file.string(), error.message());
+      }
+    }
   }
 
   void write_checks(Stage& stage, const std::vector<Check>& checks) const {
@@ -210,8 +229,6 @@ class SignoffRun {
       return;
     }
     const fs::path record = folder_ / stage.name / kRecordFile;
-    std::error_code error;
-    fs::remove(record, error);
     std::ostringstream out;
     const int code = call(suite_arguments(stage.name), out);
     if (!fs::exists(record)) {
