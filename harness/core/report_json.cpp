@@ -139,6 +139,13 @@ Verdict read_verdict(const Reader& in, std::string_view key) {
   return *verdict;
 }
 
+/// 0, or a number that Linux gives a signal: an exit code is made of it.
+int read_signal(const Reader& in) {
+  const auto signal = in.integer("interrupted_by_signal");
+  if (signal < 0 || signal > 64) fail(ErrorKind::setup, "{}: {} is no signal; make it again", in.what(), signal);
+  return static_cast<int>(signal);
+}
+
 /// Words that become names of files and folders.
 std::string name_like(const std::string& text, std::string_view key) {
   const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -297,7 +304,7 @@ Report report_from_json(const json::value& value, std::string_view what) {
   report.started_at = in.text("started_at");
   report.finished_at = in.text("finished_at");
   report.duration_ns = in.integer("duration_ns");
-  report.interrupted_by_signal = static_cast<int>(in.integer("interrupted_by_signal"));
+  report.interrupted_by_signal = read_signal(in);
   report.strict = in.boolean("strict");
   const Reader outcome = in.reader("outcome");
   report.outcome = {static_cast<int>(outcome.integer("exit_code")), outcome.texts("reasons")};

@@ -94,4 +94,11 @@ TEST_CASE("a document of another schema, with unknown or missing keys or an unkn
   other = good;
   other["strict"] = "yes";
   CHECK(refused(other));
+  for (const std::int64_t signal : {std::int64_t{-1}, std::int64_t{65}, (std::int64_t{1} << 32) + 15}) {
+    other = good;
+    other["interrupted_by_signal"] = signal;
+    CHECK(refused(other));
+  }
+  other["interrupted_by_signal"] = 64;
+  CHECK_FALSE(refused(other));
 }

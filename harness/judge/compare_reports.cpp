@@ -89,6 +89,8 @@ class Comparer {
   Report report() {
     Report all = now_;
     all.suite = "compare";
+    all.strict = false;
+    all.interrupted_by_signal = 0;  // that run was, not the comparison
     all.cases.clear();
     all.results.clear();
     all.expectations.clear();
@@ -97,6 +99,8 @@ class Comparer {
                  {"margin", margin_},
                  {"same_machine", same_machine_},
                  {"same_class", same_class_}};
+    for (const auto& [side, run] : {std::pair("before", &before_), std::pair("now", &now_)})
+      add_ending(all, side, *run);
     for (const Result& result : now_.results) add_case(all, result, result_of(before_, result.case_id));
     for (const Result& result : before_.results) {
       if (result_of(now_, result.case_id) != nullptr) continue;
@@ -136,6 +140,16 @@ class Comparer {
     result.case_id = item.id;
     all.cases.push_back(std::move(item));
     all.results.push_back(std::move(result));
+  }
+
+  /// A run that was cut off leaves the comparison inconclusive: it lacks cases, or what they would have said.
+  void add_ending(Report& all, const std::string& side, const Report& run) const {
+    if (run.interrupted_by_signal == 0) return;
+    Result result;
+    result.verdict = Verdict::untrusted;
+    result.reason = fmt::format("the run {} was ended by signal {}; run it again", side, run.interrupted_by_signal);
+    add(all, "run-" + side, std::move(result));
+    require(all, "run-" + side);
   }
 
   void add_case(Report& all, const Result& now, const Result* before) const {

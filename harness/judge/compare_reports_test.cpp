@@ -150,6 +150,19 @@ TEST_CASE("a comparison passes only where what was green is told, whatever else 
   CHECK(code(untold, run_of(100, Verdict::untrusted)) == 3);
 }
 
+TEST_CASE("a run that a signal ended leaves the comparison inconclusive, and ends nothing itself") {
+  Report cut = run_of(100);
+  cut.interrupted_by_signal = 15;
+  cut.strict = true;
+  for (const Report& report : {compare_reports(cut, run_of(100), 0.05), compare_reports(run_of(100), cut, 0.05)}) {
+    CHECK(report.outcome.exit_code == 3);
+    CHECK(report.interrupted_by_signal == 0);
+    CHECK_FALSE(report.strict);
+    CHECK(report.results.at(0).reason.find("was ended by signal 15") != std::string::npos);
+  }
+  CHECK(compare_reports(cut, run_of(85), 0.05).outcome.exit_code == 1);
+}
+
 TEST_CASE("a case that was no better before still fails now, and one that is gone leaves the rest inconclusive") {
   CHECK(compare_reports(run_of(100, Verdict::untrusted), run_of(100, Verdict::failed), 0.05).outcome.exit_code == 1);
   Report both = run_of(100);
