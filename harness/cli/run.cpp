@@ -111,7 +111,8 @@ int run_cli(const App& app, World& world) {
   try {
     const int code = dispatch(app, world);
     world.out.flush();
-    if (code == 0 && !world.out) {
+    // In the order of harness/core/exit_code.cpp.
+    if (!world.out && code != static_cast<int>(ExitCode::internal) && code < kSignalBase) {
       print_error(world, "cannot write the results to the standard output; is the disk full?");
       return static_cast<int>(ExitCode::setup);
     }

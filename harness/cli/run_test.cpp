@@ -103,10 +103,12 @@ struct Call {
 struct Outside {
   std::map<std::string, std::string> environment;
   bool terminal = false;
+  bool disk_full = false;  ///< what is written to stdout is lost
 
   Call operator()(std::vector<std::string> args, bool own_process = false) const {
     std::istringstream in;
     std::ostringstream out, err;
+    if (disk_full) out.setstate(std::ios::badbit);
     std::int64_t now = 0;
     const App app{kSuites, {}, commands(), kWriters};
     World world{.args = std::move(args),
@@ -183,6 +185,18 @@ TEST_CASE("every exit code is reached by the run that deserves it") {
   CHECK(call({"fake", "--case", "policy"}).code == 1);
   CHECK(call({"fake", "--case", "policy", "--strict"}).code == 8);
   CHECK(call({"fake", "--case", "ok", "--case", "skipped", "--require", "skipped", "--strict"}).code == 8);
+}
+
+TEST_CASE("a result that could not be written is a set-up error, whatever it was, but no bug is hidden by it") {
+  Outside full;
+  full.disk_full = true;
+  for (const char* how : {"ok", "failed", "skipped", "setup"}) {
+    const Call run = full({"fake", "--case", how, "--require", how});
+    CHECK(run.code == 4);
+    CHECK_THAT(run.err, Contains("cannot write the results"));
+  }
+  CHECK(full({"fake", "--case", "mock", "--strict"}).code == 4);
+  CHECK(full({"fake", "--case", "internal"}).code == 5);
 }
 
 TEST_CASE("a case that throws does not stop the cases behind it") {
