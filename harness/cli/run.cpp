@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -121,6 +122,11 @@ int run_cli(const App& app, World& world) {
     const bool bug = error.kind() == ErrorKind::internal;
     print_error(world, bug ? fmt::format("this is a bug in bitharness: {}", error.what()) : error.what());
     return static_cast<int>(exit_code_of(error.kind()));
+  } catch (const std::filesystem::filesystem_error& error) {
+    // Of a path that somebody gave: a name too long, a folder that may not be searched.
+    print_error(world,
+                fmt::format("cannot use '{}': {}; check the path", error.path1().string(), error.code().message()));
+    return static_cast<int>(ExitCode::setup);
   } catch (const std::bad_alloc&) {
     print_error(world, "out of memory; close other programs or take a smaller model or context (-c)");
     return static_cast<int>(ExitCode::setup);

@@ -199,6 +199,17 @@ TEST_CASE("a result that could not be written is a set-up error, whatever it was
   CHECK(full({"fake", "--case", "internal"}).code == 5);
 }
 
+TEST_CASE("a path that cannot be is a set-up error that names it") {
+  const std::string name(300, 'n');
+  for (const auto& args :
+       std::vector<std::vector<std::string>>{{"tokenize", "-m", name}, {"synth", "out.gguf", "--tokenizer", name}}) {
+    const Call run = call(args);
+    CAPTURE(run.err);
+    CHECK(run.code == 4);
+    CHECK_THAT(run.err, Contains(name) && Contains("too long") && !Contains("bug"));
+  }
+}
+
 TEST_CASE("a case that throws does not stop the cases behind it") {
   const Call run = call({"fake", "--case", "throw", "--case", "ok", "--json"});
   const Report report = report_from_json(parse_json(run.out, "stdout"), "stdout");
