@@ -113,6 +113,9 @@ TEST_CASE("inspect --check cannot judge what it cannot open") {
   const TempFolder folder;
   check_refused({"inspect", "--check", (folder / "absent").string()}, 4);
   check_refused({"inspect", "--check", "/dev/zero"}, 4);
+  check_refused({"inspect", "--check", folder.path().string()}, 4);
+  write(folder / "model.safetensors", "no such thing");
+  CHECK(bitharness({"inspect", "--check", folder.path().string()}).code == 1);
   CHECK(bitharness({"inspect", "--check", (shipped_model() / "packed").string()}).code == 0);
 }
 

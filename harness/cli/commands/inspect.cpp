@@ -54,13 +54,9 @@ struct Container {
 
 bool is_gguf_name(const fs::path& path) { return !fs::is_directory(path); }
 
-/// Header and tensor list only.
-Container open_container(const fs::path& path) {
-  if (is_gguf_name(path)) {
-    const auto file = engine::GgufFile::open(path);
-    return {fmt::format("GGUF v{}", file.version()), file.tensors().size(), file.keys().size()};
-  }
-  Container container{"SafeTensors", 0, std::nullopt};
+/// The files that hold a model: a GGUF file, or the shards of a Hugging Face folder.
+std::vector<fs::path> files_of(const fs::path& path) {
+  if (is_gguf_name(path)) return {path};
   std::vector<fs::path> shards;
   for (const auto& entry : fs::directory_iterator(path)) {
     if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
@@ -70,7 +66,17 @@ Container open_container(const fs::path& path) {
          path.string());
   }
   std::sort(shards.begin(), shards.end());
-  for (const fs::path& shard : shards) {
+  return shards;
+}
+
+/// Header and tensor list only.
+Container open_container(const fs::path& path, const std::vector<fs::path>& files) {
+  if (is_gguf_name(path)) {
+    const auto file = engine::GgufFile::open(path);
+    return {fmt::format("GGUF v{}", file.version()), file.tensors().size(), file.keys().size()};
+  }
+  Container container{"SafeTensors", 0, std::nullopt};
+  for (const fs::path& shard : files) {
     container.tensor_count += engine::SafeTensorsFile::open(shard).tensors().size();
   }
   return container;
@@ -86,12 +92,13 @@ int check(CommandContext& context, const fs::path& path) {
   const bool as_json = context.options.flag("json");
   std::string fault;
   Container container;
+  const std::vector<fs::path> files = files_of(path);  // a folder without models is not an unsound model
   try {
-    container = open_container(path);
+    container = open_container(path, files);
   } catch (const Error& caught) {
-    // A folder without models, or a file nobody may read, is not an unsound model.
-    const bool unreadable = fs::is_directory(status) ? caught.kind() != ErrorKind::setup : !std::ifstream(path);
-    if (unreadable) throw;
+    // Nor is a file that nobody may read.
+    if (!std::all_of(files.begin(), files.end(), [](const fs::path& file) { return std::ifstream(file).good(); }))
+      throw;
     fault = caught.what();
   }
   if (as_json) {
@@ -247,7 +254,7 @@ int run(CommandContext& context) {
   const auto path = locate_model(options.text("model"), executable_path());
   if (options.flag("check")) return check(context, path);
   const auto model = engine::load_model(path, {.pre_tokenizer = options.text("pre"), .check_values = false});
-  json::value document = describe(*model, open_container(path));
+  json::value document = describe(*model, open_container(path, files_of(path)));
   std::size_t faults = 0;
   if (options.flag("stats")) document.get_object()["stats"] = stats_json(*model, options.text("rules"), faults);
   make_valid_utf8(document);
