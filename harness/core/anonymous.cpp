@@ -6,8 +6,11 @@ namespace bh::harness {
 
 namespace {
 
+constexpr std::string_view kQuotes = "'\"`";
+
 bool in_path(char c) {
-  return c > ' ' && c != '\x7f' && std::string_view("'\"`|<>,;:()[]{}").find(c) == std::string_view::npos;
+  return static_cast<unsigned char>(c) > ' ' && c != '\x7f' &&
+         std::string_view("'\"`|<>,;:()[]{}").find(c) == std::string_view::npos;
 }
 
 /// A path begins where no word, number or other path goes on.
@@ -15,6 +18,28 @@ bool may_begin_after(char c) {
   const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   return !word && std::string_view("_./-~*>\\").find(c) == std::string_view::npos &&
          static_cast<unsigned char>(c) < 0x80;
+}
+
+/// "/home/jane/my models/a.gguf", and not a sentence or a command line that begins with a path.
+bool is_one_path(std::string_view text) {
+  for (const std::string_view end : {": ", "; ", ", ", " -", " /", "\n"}) {
+    if (text.find(end) != std::string_view::npos) return false;
+  }
+  return text.substr(0, 1) == "/" && text.find_first_of(kQuotes) == std::string_view::npos;
+}
+
+/// Of a path with blanks: the end of the quotes that it or its option stands in, or of a text that is nothing else.
+std::size_t path_end(std::string_view text, std::size_t begin) {
+  std::size_t word = begin;
+  while (word > 0 && in_path(text[word - 1])) --word;
+  if (word > 0 && kQuotes.find(text[word - 1]) != std::string_view::npos) {
+    const std::size_t close = text.find(text[word - 1], begin);
+    if (close != std::string_view::npos) return close;
+  }
+  if (begin == 0 && is_one_path(text)) return text.size();
+  std::size_t end = begin;
+  while (end < text.size() && in_path(text[end])) ++end;
+  return end;
 }
 
 json::value cleaned(const json::value& value) {
@@ -46,8 +71,7 @@ std::string without_folders(std::string_view text) {
       out += text[i++];
       continue;
     }
-    std::size_t end = i;
-    while (end < text.size() && in_path(text[end])) ++end;
+    const std::size_t end = path_end(text, i);
     std::string_view path = text.substr(i, end - i);
     while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
     out += path.substr(path.rfind('/') + 1);

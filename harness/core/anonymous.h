@@ -9,7 +9,7 @@
 namespace bh::harness {
 
 /// Absolute paths shortened to their last component: "-m /home/jane/models/a.gguf" -> "-m a.gguf". Web addresses,
-/// and words with a slash in them, stay.
+/// and words with a slash in them, stay. Blanks are part of a path where it is quoted, or is the whole text.
 std::string without_folders(std::string_view text);
 
 /// No host name, no folders, anywhere in the record. Equal records give equal records.

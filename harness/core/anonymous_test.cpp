@@ -21,6 +21,20 @@ TEST_CASE("absolute paths lose their folders, and nothing else changes") {
   CHECK(without_folders("/") == "/");
 }
 
+TEST_CASE("no folder is left of a path with blanks or letters beyond ASCII") {
+  CHECK(without_folders("-m /home/jan\u00e9/mod\u00e8les/\u00e9t\u00e9.gguf -t 2") == "-m \u00e9t\u00e9.gguf -t 2");
+  CHECK(without_folders("/\u00e9t\u00e9/a.gguf") == "a.gguf");
+  CHECK(without_folders("/home/jane doe/my models/a.gguf") == "a.gguf");
+  CHECK(without_folders("/home/jane/my models (old)/a b.gguf") == "a b.gguf");
+  CHECK(without_folders("no file '/home/jane doe/my models/a.gguf' here") == "no file 'a.gguf' here");
+  CHECK(without_folders("\"/home/jane doe/a\" and '/srv/x y/b'") == "\"a\" and 'b'");
+  CHECK(without_folders("perf '--model=/home/jane doe/a.gguf' -t 2") == "perf '--model=a.gguf' -t 2");
+  // A path ends where a sentence or a command line goes on.
+  CHECK(without_folders("/home/jane/a.gguf: 1/2 of it, see /srv/log") == "a.gguf: 1/2 of it, see log");
+  CHECK(without_folders("/opt/bin/llama -m /home/jane/a.gguf -p and/or") == "llama -m a.gguf -p and/or");
+  CHECK(without_folders("jane's '/home/jane/a") == "jane's 'a");
+}
+
 TEST_CASE("an anonymous report holds no host name and no folder in any text") {
   Report report;
   report.suite = "fake";
