@@ -18,7 +18,9 @@ std::optional<Better> better_direction(std::string_view metric) noexcept;
 /// interval is that of one median over the other's far end, so it holds the ratio with at least the coverage of both.
 /// Judged are metrics with at least five samples on both sides, absolute ones only where both ran on one machine:
 /// all of the interval below 1 - margin is regressed, a part of it untrusted. A case that passed `before` and fails
-/// `now` fails. Cases that only one of them has are skipped and not required.
+/// `now` fails. A case that was green and could be judged `before` is required: gone, skipped, untrusted, of another
+/// model or not comparable `now`, it leaves the comparison inconclusive, as does a run that a signal ended. A case that
+/// only `now` has is skipped and not required.
 Report compare_reports(const Report& before, const Report& now, double margin);
 
 }  // namespace bh::harness
