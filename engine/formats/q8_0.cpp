@@ -53,8 +53,8 @@ void encode(std::span<const float> src, std::int64_t, std::int64_t cols, std::sp
     if (!finite || !std::isfinite(half_to_float(block.d)))
       fail(ErrorKind::usage, "the block at {} holds values too large for Q8_0",
            place_of(static_cast<std::int64_t>(b) * kCols, cols));
-    // Of the f32 scale, rounding half away, as quantize_row_q8_0_ref. For the smallest scales, which are stored as 0, it
-    // is infinite, and zeros times that are no numbers.
+    // Of the f32 scale, rounding half away, as quantize_row_q8_0_ref. For the smallest scales, which are stored as 0,
+    // it is infinite, and zeros times that are no numbers.
     const float inverse = std::isfinite(1.0f / d) ? 1.0f / d : 0.0f;
     for (std::size_t i = 0; i < kCols; ++i)
       block.qs[i] = static_cast<std::int8_t>(std::clamp(std::round(values[i] * inverse), -127.0f, 127.0f));

@@ -244,6 +244,8 @@ Result SuiteRun::run_case(const Case& item) {
     result = suite_->run(item);
   } catch (const Error& error) {
     result = errored(error.kind(), error.what());
+  } catch (const fs::filesystem_error& error) {
+    result = errored(ErrorKind::setup, error.what());
   } catch (const std::bad_alloc&) {
     result = errored(ErrorKind::setup, "out of memory");
   } catch (const std::exception& error) {

@@ -42,7 +42,7 @@ class JsonSchema {
     if (keyword == "required" || keyword == "properties" || keyword == "additionalProperties") return value.is_object();
     if (keyword == "items") return value.is_array();
     if (keyword == "minLength" || keyword == "pattern") return value.is_string();
-    return keyword != "minimum" || value.is_number();
+    return (keyword != "minimum" && keyword != "maximum") || value.is_number();
   }
 
   std::string fault(const json::value& value, const json::object& schema, const std::string& at) const {
@@ -82,6 +82,7 @@ class JsonSchema {
     // A keyword about objects says nothing of a null that the type allows, and so on.
     if (!speaks_of(keyword, value)) return "";
     if (keyword == "minimum") return value.to_number<double>() >= rule.to_number<double>() ? "" : at + ": is too small";
+    if (keyword == "maximum") return value.to_number<double>() <= rule.to_number<double>() ? "" : at + ": is too large";
     if (keyword == "minLength") {
       return value.as_string().size() >= static_cast<std::size_t>(rule.as_int64()) ? "" : at + ": is too short";
     }
