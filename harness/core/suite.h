@@ -35,9 +35,10 @@ class Suite {
   virtual std::vector<Case> expand() = 0;
   /// What the cases have to meet; those of cases that are not in the run are ignored.
   virtual std::vector<Expectation> expectations() = 0;
-  /// May throw: an exception becomes Verdict::errored. case_id and duration_ns are filled in by the caller.
+  /// May throw: an exception becomes Verdict::errored. The caller fills in case_id and duration_ns, and judges.
   virtual Result run(const Case& item) = 0;
-  /// Subject and notes of the report; called after expand() and after every case, so that an interrupted run has them.
+  /// Subject and notes of the report; called after expand() and after every case is judged, so that an interrupted run
+  /// has them.
   virtual void describe(Report& report) { static_cast<void>(report); }
   /// The judged report of a run that came to its end, once it is written: what is to become of it. May throw.
   virtual void finished(const Report& report) { static_cast<void>(report); }

@@ -2,7 +2,6 @@
 // agrees with what bitnet.cpp printed.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "engine/base/error.h"
 #include "engine/base/text_file.h"
@@ -15,7 +14,6 @@
 
 namespace bh::suites::acceptance {
 
-namespace fs = std::filesystem;
 using engine::Numerics;
 using engine::PerplexityOptions;
 using engine::PerplexityResult;
@@ -71,7 +69,7 @@ Result check_recorded_perplexity(Workbench& bench) {
   if (!recorded) return skipped(recorded.why_not);
   if (!recorded.value->perplexity) return skipped("no perplexity was recorded for this model");
   const harness::RecordedPerplexity& theirs = *recorded.value->perplexity;
-  if (!fs::exists(theirs.text_file)) {
+  if (!file_exists(theirs.text_file)) {
     return skipped(fmt::format("the text that was recorded, {}, is not there", theirs.text_file.string()));
   }
   const auto tokens = tokens_of(*bench.model(), read_text_file(theirs.text_file, kMaxTextBytes));

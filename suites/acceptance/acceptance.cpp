@@ -6,7 +6,6 @@
 #include "engine/base/error.h"
 #include "harness/core/engine_rows.h"
 #include "harness/core/receipt.h"
-#include "harness/judge/judge.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/pipeline.h"
 #include "suites/acceptance/workbench.h"
@@ -195,16 +194,11 @@ json::object AcceptanceSuite::receipt_note() const {
 }
 
 json::array AcceptanceSuite::criteria_table(const Report& report) const {
-  Report judged;
-  judged.cases = report.cases;
-  judged.results = report.results;
-  judged.expectations = report.expectations;
-  harness::judge(judged);
   json::array table;
   for (const harness::Criterion& criterion : bench_.criteria().criteria()) {
     std::size_t worst = kWorstFirst.size();
     std::int64_t ran = 0, skips = 0;
-    for (const Result& result : judged.results) {
+    for (const Result& result : report.results) {
       if (harness::criterion_of(result.case_id) != criterion.id) continue;
       ++(result.verdict == harness::Verdict::skipped ? skips : ran);
       const auto* place = std::find(kWorstFirst.begin(), kWorstFirst.end(), result.verdict);
