@@ -71,12 +71,22 @@ std::string sha256_floats(std::span<const float> values) {
   return sha256_hex(std::as_bytes(values));
 }
 
-std::string sha256_model(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return sha256_file(path);
-  std::string all;
-  for (const std::filesystem::path& file : engine::hf_model_files(path)) {
-    all += fmt::format("{}  {}\n", sha256_file(file), file.filename().string());
+std::vector<FileHash> sha256_model_files(const std::filesystem::path& model) {
+  std::vector<FileHash> files;
+  if (!std::filesystem::is_directory(model)) return {{model, sha256_file(model)}};
+  for (std::filesystem::path& file : engine::hf_model_files(model)) {
+    std::string sha256 = sha256_file(file);
+    files.push_back({std::move(file), std::move(sha256)});
   }
+  return files;
+}
+
+std::string sha256_model(const std::filesystem::path& model) { return sha256_model(model, sha256_model_files(model)); }
+
+std::string sha256_model(const std::filesystem::path& model, std::span<const FileHash> files) {
+  if (!std::filesystem::is_directory(model)) return files.front().sha256;
+  std::string all;
+  for (const FileHash& file : files) all += fmt::format("{}  {}\n", file.sha256, file.path.filename().string());
   return sha256_hex(all);
 }
 

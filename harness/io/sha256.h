@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bh::harness {
 
@@ -38,8 +39,16 @@ std::string sha256_file(const std::filesystem::path& path);
 /// Floats by their bits, little-endian: the hash of logits.
 std::string sha256_floats(std::span<const float> values);
 
-/// SHA-256 of a model: of its file; of a folder that of the lines `sha256sum` prints for every file that the engine
-/// reads (engine/model/hf_files.h), so that weights, configuration and tokenizer all count. Throws Error(setup).
-std::string sha256_model(const std::filesystem::path& path);
+struct FileHash {
+  std::filesystem::path path;
+  std::string sha256;
+};
+/// A model's file, or every file of a folder that the engine reads (engine/model/hf_files.h). Throws Error(setup).
+std::vector<FileHash> sha256_model_files(const std::filesystem::path& model);
+/// SHA-256 of a model: of its file; of a folder that of the lines `sha256sum` prints for all of its files, so that
+/// weights, configuration and tokenizer all count. Throws Error(setup).
+std::string sha256_model(const std::filesystem::path& model);
+/// The same where the files are hashed already.
+std::string sha256_model(const std::filesystem::path& model, std::span<const FileHash> files);
 
 }  // namespace bh::harness

@@ -4,8 +4,6 @@
 #include <sstream>
 
 #include "engine/base/error.h"
-#include "engine/model/hf_files.h"
-#include "harness/io/sha256.h"
 #include "suites/acceptance/cases.h"
 #include "suites/acceptance/refused_models.h"
 
@@ -63,14 +61,13 @@ struct ListedFiles {
 };
 
 ListedFiles compare_with_list(Workbench& bench) {
-  const fs::path path = fs::absolute(bench.model_path()).lexically_normal();
-  const bool folder = fs::is_directory(path);
   ListedFiles files;
-  for (const fs::path& file : folder ? engine::hf_model_files(path) : std::vector<fs::path>{path}) {
-    const std::string listed = listed_hash(file, files.where);
+  for (const harness::FileHash& file : bench.model_files()) {
+    const fs::path path = fs::absolute(file.path).lexically_normal();
+    const std::string listed = listed_hash(path, files.where);
     if (listed.empty()) continue;
-    files.expected[file.filename().string()] = listed;
-    files.all_equal &= listed == (folder ? harness::sha256_file(file) : bench.model_sha256());
+    files.expected[path.filename().string()] = listed;
+    files.all_equal &= listed == file.sha256;
   }
   return files;
 }

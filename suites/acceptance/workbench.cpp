@@ -8,7 +8,6 @@
 #include "engine/base/text_file.h"
 #include "generated/bh_acceptance.h"
 #include "harness/io/model_locator.h"
-#include "harness/io/sha256.h"
 #include "harness/judge/judge.h"
 #include "suites/acceptance/acceptance.h"
 #include "suites/acceptance/pipeline.h"
@@ -97,8 +96,13 @@ std::shared_ptr<const engine::Model> Workbench::model() {
   return model_;
 }
 
+const std::vector<harness::FileHash>& Workbench::model_files() {
+  if (files_.empty()) files_ = harness::sha256_model_files(model_path());
+  return files_;
+}
+
 const std::string& Workbench::model_sha256() {
-  if (sha256_.empty()) sha256_ = harness::sha256_model(model_path());
+  if (sha256_.empty()) sha256_ = harness::sha256_model(model_path(), model_files());
   return sha256_;
 }
 

@@ -17,6 +17,7 @@
 #include "harness/core/result.h"
 #include "harness/core/statistics.h"
 #include "harness/core/suite.h"
+#include "harness/io/sha256.h"
 #include "harness/judge/criteria.h"
 #include "harness/judge/recorded.h"
 #include "suites/acceptance/text_judge.h"
@@ -63,6 +64,7 @@ class Workbench {
   const std::filesystem::path& model_path();
   std::shared_ptr<const engine::Model> model();
   std::int64_t load_ns() const noexcept { return load_ns_; }
+  const std::vector<harness::FileHash>& model_files();
   const std::string& model_sha256();
   engine::Backend& backend();
   std::unique_ptr<engine::Backend> load_backend(std::shared_ptr<const engine::Model> model);
@@ -108,6 +110,7 @@ class Workbench {
   std::optional<std::filesystem::path> model_path_;
   std::shared_ptr<const engine::Model> model_;
   std::int64_t load_ns_ = 0;
+  std::vector<harness::FileHash> files_;
   std::string sha256_;
   std::unique_ptr<engine::Backend> backend_;
   std::optional<std::optional<harness::Recorded>> recorded_;
